@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# nvring: build, test, install. `make help` lists the targets.
+
+PREFIX	?= /usr/local
+DESTDIR	?=
+VERSION	:= 0.1.0
+
+# SAN=address,undefined or SAN=thread builds apart from the plain build.
+comma	:= ,
+BUILD	?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+SYSROOT	:= .cache/sysroot
+
+CC	?= gcc
+CLANG	?= clang-19
+STRIP	?= llvm-strip-19
+FORMAT	?= clang-format-19
+TIDY	?= clang-tidy-19
+
+V ?= 0
+ifeq ($(V),0)
+Q	:= @
+say	= @printf '  %-7s %s\n' '$(1)' '$(2)';
+else
+Q	:=
+say	=
+endif
+
+# libbpf: the system's own when it is new enough, else the one packaging/deps.sh unpacked.
+ifeq ($(shell pkg-config --atleast-version=1.4 libbpf 2>/dev/null && echo yes),yes)
+LIBBPF_CFLAGS	:= $(shell pkg-config --cflags libbpf)
+LIBBPF_LIBS	:= $(shell pkg-config --libs libbpf)
+BPFTOOL		?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+else
+LIBBPF_CFLAGS	:= -isystem $(SYSROOT)/usr/include
+LIBBPF_LIBS	= $(wildcard $(SYSROOT)/usr/lib/*/libbpf.a) -lelf -lz
+BPFTOOL		?= $(SYSROOT)/usr/sbin/bpftool
+endif
+
+PKGS	:= liburing libnvme json-c libsystemd
+CFLAGS	?= -O2 -g
+WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
+ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(SAN_FLAGS) -D_GNU_SOURCE \
+	-DNVRING_VERSION='"$(VERSION)"' -Iinclude -Iloader -I$(BUILD) $(LIBBPF_CFLAGS) \
+	$(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
+ALL_LIBS = $(LIBBPF_LIBS) $(shell pkg-config --libs $(PKGS)) -pthread $(LDFLAGS)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
+
+BPF_SRCS	:= $(wildcard bpf/*.bpf.c)
+SKELS		:= $(BPF_SRCS:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+LOADER_SRCS	:= $(wildcard loader/*.c)
+LOADER_OBJS	:= $(LOADER_SRCS:%.c=$(BUILD)/%.o)
+LIB_OBJS	:= $(filter-out $(BUILD)/loader/main.o,$(LOADER_OBJS))
+
+all: $(BUILD)/nvring
+
+include tests/tests.mk
+
+$(BUILD)/nvring: $(BUILD)/loader/main.o $(BUILD)/libnvring.a
+	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BUILD)/libnvring.a: $(LIB_OBJS)
+	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile | $(SKELS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@) $(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The multiarch directory holds asm/types.h, which the BPF target does not search.
+BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Iinclude -I. \
+	-isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -D__TARGET_ARCH_x86 \
+	$(LIBBPF_CFLAGS)
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(call say,BPF,$@) $(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -c -o $@ $< && $(STRIP) -g $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp && mv $@.tmp $@
+
+deps:
+	$(Q)packaging/deps.sh
+
+install: all
+	install -D -m 755 $(BUILD)/nvring $(DESTDIR)$(PREFIX)/sbin/nvring
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/nvring/README.md
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf .cache
+
+SOURCES = $(wildcard include/*.h loader/*.[ch] bpf/*.[ch] tests/*/*.[ch])
+
+format:
+	$(Q)$(FORMAT) -i $(SOURCES)
+
+lint: $(SKELS)
+	$(Q)$(FORMAT) --dry-run -Werror $(SOURCES)
+	$(Q)$(TIDY) --quiet $(LOADER_SRCS) $(TEST_SRCS) -- $(filter-out -MMD -MP,$(ALL_CFLAGS)) \
+		$(TEST_CFLAGS)
+	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		--suppress=normalCheckLevelMaxBranches --suppress=unknownMacro \
+		-Iinclude -Iloader -D_GNU_SOURCE loader tests
+
+help:
+	@printf '%s\n' \
+		'make            build build/nvring' \
+		'make deps       install what is missing on this machine' \
+		'make demo       a KVM guest does verified I/O on NVMe, in the test host' \
+		'make check      all tests' \
+		'make bench-native  speed beside qemu-storage-daemon' \
+		'make fuzz       the full fuzz run' \
+		'make lint, make format, make install DESTDIR= PREFIX=, make clean' \
+		'V=1 shows commands; SAN=address,undefined or SAN=thread instruments'
+
+.PHONY: all deps install clean distclean format lint help
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(LOADER_OBJS:.o=.d) $(BPF_SRCS:%.c=$(BUILD)/%.d)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# tap.sh: the Test Anything Protocol for shell tests. Source it, call ok/skip, end with tap_done.
+
+tap_count=0
+tap_failed=0
+
+# ok STATUS DESCRIPTION: one test point; passes when STATUS is 0.
+ok() {
+	tap_count=$((tap_count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $tap_count - $2"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_count - $2"
+	fi
+}
+
+# check DESCRIPTION COMMAND...: one test point that runs COMMAND; its output becomes diagnostics.
+check() {
+	local what=$1 status=0 out
+	shift
+	out=$("$@" 2>&1) || status=$?
+	ok "$status" "$what"
+	if [ "$status" -ne 0 ]; then
+		diag "$* failed with $status" "$out"
+	fi
+	return 0
+}
+
+# skip DESCRIPTION REASON: one point that could not be tried here.
+skip() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+# diag TEXT...: lines for whoever reads the log.
+diag() {
+	printf '%s\n' "$@" | sed 's/^/# /'
+}
+
+# tap_done: print the plan and leave with the verdict.
+tap_done() {
+	echo "1..$tap_count"
+	[ "$tap_failed" -eq 0 ]
+	exit $?
+}
