@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The subcommands of nvring. Each parses its own options with argp and returns an exit status. */
+#ifndef NVRING_CMD_H
+#define NVRING_CMD_H
+
+/**
+ * cmd_serve() - `nvring serve`: one VM's disk in the foreground
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status, 0 after SIGTERM or SIGINT.
+ */
+int cmd_serve(int argc, char **argv);
+
+/**
+ * cmd_features() - `nvring features`: what this kernel and machine allow
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_features(int argc, char **argv);
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* nvring: block I/O for KVM guests on NVMe SSDs. Finds the subcommand and runs it. */
+#include <string.h>
+
+#include "cmd.h"
+#include "util.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground" },
+	{ "features", cmd_features, "show what this kernel and machine allow, row by row" },
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "Usage: nvring COMMAND [OPTION...]\n\n"
+		     "Block I/O for KVM guests on NVMe SSDs.\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\n`nvring COMMAND --help` lists a command's options.\n"
+		     "`nvring --version` prints the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (!name) {
+		usage(stderr);
+		return 2;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		printf("nvring %s\n", NVRING_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "nvring: no command '%s'; `nvring --help` lists them\n", name);
+	return 2;
+}
