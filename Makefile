@@ -67,7 +67,7 @@ $(BUILD)/%.o: %.c Makefile | $(SKELS)
 	$(call say,CC,$@) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The multiarch directory holds asm/types.h, which the BPF target does not search.
-BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Iinclude -I. \
+BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -ffreestanding -Wall -Wextra -Werror -Iinclude -I. \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -D__TARGET_ARCH_x86 \
 	$(LIBBPF_CFLAGS)
 
