@@ -97,8 +97,8 @@ NVR_INLINE __u16 command_segments(struct request *request, __u64 bytes)
 		struct segment *segment = &request->chain.segment[i];
 
 		if (segment->len > bytes) {
-			request->cut.addr = segment->addr + bytes;
-			request->cut.len = segment->len - bytes;
+			request->cut_at = (__u16)i;
+			request->cut_len = segment->len - bytes;
 			segment->len = bytes;
 		}
 		bytes -= segment->len;
@@ -137,39 +137,31 @@ NVR_INLINE enum command_step command_transfer(const struct disk *disk, struct re
 	return COMMAND_SEND;
 }
 
+/* command_uncut() - the segment a command ended in is whole again */
+NVR_INLINE void command_uncut(struct request *request)
+{
+	__u32 at = request->cut_at;
+
+	if (request->cut_len && at < CHAIN_SEGMENTS)
+		request->chain.segment[at].len += request->cut_len;
+	request->cut_len = 0;
+}
+
 /* command_advance() - data segments move on by what was transferred */
 NVR_INLINE void command_advance(struct request *request, __u64 bytes)
 {
 	request->done += bytes;
+	command_uncut(request);
 	for (__u32 i = request->first; i < CHAIN_SEGMENTS && i < request->end; i++) {
 		struct segment *segment = &request->chain.segment[i];
-		__u64 step = segment->len < bytes ? segment->len : bytes;
 
-		segment->addr += step;
-		segment->len -= step;
-		bytes -= step;
-		/* Where the command ended inside a segment, its rest comes next. */
-		if (request->cut.len && segment->addr == request->cut.addr) {
-			segment->len += request->cut.len;
-			request->cut.len = 0;
+		if (segment->len > bytes) {
+			segment->addr += bytes;
+			segment->len -= bytes;
 			return;
 		}
-		if (segment->len)
-			break;
+		bytes -= segment->len;
 		request->first++;
-	}
-}
-
-/* command_uncut() - a short transfer ended before the cut: the segment is whole again */
-NVR_INLINE void command_uncut(struct request *request)
-{
-	for (__u32 i = request->first; i < CHAIN_SEGMENTS && i < request->end; i++) {
-		struct segment *segment = &request->chain.segment[i];
-
-		if (request->cut.len && segment->addr + segment->len == request->cut.addr) {
-			segment->len += request->cut.len;
-			request->cut.len = 0;
-		}
 	}
 }
 
@@ -197,7 +189,7 @@ NVR_INLINE enum command_step command_deallocate(const struct disk *disk, struct 
 	return COMMAND_SEND;
 }
 
-/* command_zero_limits() - op and length of the next piece of a range, by kind of device */
+/* command_zero() - op and length of the next piece of a range, by kind of device */
 NVR_INLINE void command_zero(const struct disk *disk, struct request *request,
 			     const struct request_range *range, __u64 left)
 {

@@ -82,7 +82,6 @@ NVR_INLINE enum command_step completion_file(struct request *request, int result
 		break;
 	default:
 		command_advance(request, (__u32)result);
-		command_uncut(request);
 	}
 	return COMMAND_SEND;
 }

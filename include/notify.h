@@ -26,7 +26,7 @@ NVR_INLINE int notify_wanted(struct queue_state *queue, const struct vring_memor
 	vring_barrier();
 	if (!(queue->flags & QUEUE_EVENT_IDX))
 		return !(vring_avail_flags(vring) & VRING_AVAIL_F_NO_INTERRUPT);
-	return (__u16)(to - vring_used_event(vring, queue->size) - 1) < (__u16)(to - from);
+	return (__u16)(to - vring_read_used_event(vring, queue->size) - 1) < (__u16)(to - from);
 }
 
 #endif

@@ -54,9 +54,10 @@ struct request {
 	__u16 range_count;
 	__u16 range_at;
 	__u8 fallback; /* how often a cheaper way was refused (command.h) */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 cut_at;
 	struct command command;
-	struct segment cut; /* rest of the last segment when a command ends inside it */
+	__u64 cut_len; /* what is left of segment cut_at when a command ends inside it, or 0 */
 	struct request_range range[DISK_RANGES_MAX];
 	struct request_dsm_range dsm[DISK_RANGES_MAX];
 	struct chain chain;
@@ -233,7 +234,7 @@ NVR_INLINE int request_parse(struct queue_state *queue, const struct vring_memor
 	request->data_len = 0;
 	request->range_at = 0;
 	request->range_count = 0;
-	request->cut.len = 0;
+	request->cut_len = 0;
 	request->used_len =
 		chain->writable_len < 0xffffffff ? (__u32)chain->writable_len : 0xffffffff;
 	request->status_addr =

@@ -89,7 +89,7 @@ NVR_INLINE void virtqueue_kicks_off(const struct queue_state *queue,
 NVR_INLINE int virtqueue_kicks_on(struct queue_state *queue, const struct vring_memory *vring)
 {
 	if (queue->flags & QUEUE_EVENT_IDX)
-		vring_avail_event(vring, queue->size, queue->last_avail);
+		vring_write_avail_event(vring, queue->size, queue->last_avail);
 	else
 		vring_used_flags(vring, 0);
 	vring_barrier();

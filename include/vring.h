@@ -44,7 +44,7 @@ NVR_INLINE __u16 vring_avail_entry(const struct vring_memory *vring, __u16 slot)
 }
 
 /* used_event, the word after the avail ring, §2.7.7 */
-NVR_INLINE __u16 vring_used_event(const struct vring_memory *vring, __u16 size)
+NVR_INLINE __u16 vring_read_used_event(const struct vring_memory *vring, __u16 size)
 {
 	return le16_to_cpu(load_once(&vring->avail->ring[size]));
 }
@@ -85,7 +85,7 @@ NVR_INLINE void vring_used_flags(const struct vring_memory *vring, __u16 flags)
 }
 
 /* avail_event, the word after the used ring, §2.7.10 */
-NVR_INLINE void vring_avail_event(const struct vring_memory *vring, __u16 size, __u16 event)
+NVR_INLINE void vring_write_avail_event(const struct vring_memory *vring, __u16 size, __u16 event)
 {
 	__u16 value = cpu_to_le16(event);
 
