@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# initramfs.sh: put an initramfs together from this machine's programs and a kernel's modules.
+# Source it; functions take the tree being built as their first argument.
+
+# initramfs_key FILE...: what a cached image depends on: the files, and the packages it copies.
+initramfs_key() {
+	{
+		cat "$@"
+		dpkg-query -W -f '${Package} ${Version}\n' busybox-static e2fsprogs fio libc6 util-linux
+	} | sha256sum
+}
+
+# initramfs_start TREE: an empty tree with busybox and all its applets.
+initramfs_start() {
+	local tree=$1 applet
+
+	rm -rf "$tree"
+	mkdir -p "$tree"/{dev,etc,mnt,proc,run,sys,tmp} "$tree"/usr/{bin,sbin,lib,lib64}
+	for applet in bin sbin lib lib64; do
+		ln -s "usr/$applet" "$tree/$applet"
+	done
+	cp "$(command -v busybox)" "$tree/bin/busybox"
+	for applet in $(busybox --list); do
+		[ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
+	done
+}
+
+# initramfs_programs TREE PROGRAM...: programs in the place of busybox's, with their libraries.
+initramfs_programs() {
+	local tree=$1 program path
+
+	shift
+	for program in "$@"; do
+		path=$(command -v "$program") || { echo "no $program here: make deps" >&2; return 1; }
+		rm -f "$tree/bin/$program"
+		cp -L "$path" "$tree/bin/$program"
+		ldd "$path" | grep -o '/[^ ]*'
+	done | sort -u | while read -r path; do
+		[ -e "$tree$path" ] || install -D "$path" "$tree$path"
+	done
+}
+
+# initramfs_modules TREE KERNEL MODULE...: modules with what they depend on, decompressed, as
+# decompressing under emulation takes longer than reading. Built-in ones are left out by depmod.
+initramfs_modules() {
+	local tree=$1 kernel=$2 version line
+	version=$(cat "$kernel/version")
+
+	shift 2
+	mkdir -p "$tree/lib/modules/$version"
+	modprobe -d "$kernel" -S "$version" -a --show-depends "$@" |
+		sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r line; do
+		install -D "$line" "$tree/lib/modules/$version/${line##*/modules/"$version"/}"
+	done
+	find "$tree/lib/modules" -name '*.xz' -exec xz -d {} +
+	cp "$kernel/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} \
+		"$tree/lib/modules/$version"
+	depmod -b "$tree" "$version"
+}
+
+# initramfs_pack TREE FILE: uncompressed, for the same reason.
+initramfs_pack() {
+	(cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0) >"$2.tmp"
+	mv "$2.tmp" "$2"
+}
