@@ -39,7 +39,7 @@ endif
 PKGS	:= liburing libnvme json-c libsystemd
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
-ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(SAN_FLAGS) -D_GNU_SOURCE \
+ALL_CFLAGS = -std=gnu17 -fno-strict-aliasing $(WARN) $(CFLAGS) $(SAN_FLAGS) -D_GNU_SOURCE \
 	-DNVRING_VERSION='"$(VERSION)"' -Iinclude -Iloader -I$(BUILD) $(LIBBPF_CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
 ALL_LIBS = $(LIBBPF_LIBS) $(shell pkg-config --libs $(PKGS)) -pthread $(LDFLAGS)

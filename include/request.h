@@ -58,9 +58,10 @@ struct request {
 	__u16 cut_at;
 	struct command command;
 	__u64 cut_len; /* what is left of segment cut_at when a command ends inside it, or 0 */
+	/* Large, and rarely used beyond its first entries: last, to keep the rest together. */
+	struct chain chain;
 	struct request_range range[DISK_RANGES_MAX];
 	struct request_dsm_range dsm[DISK_RANGES_MAX];
-	struct chain chain;
 };
 
 /* request_finish() - the status is known */
