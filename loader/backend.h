@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What serves a VM's disk: an NVMe namespace by passthrough, a block device, a file, or nothing
+ * (for measuring). Each kind fills struct disk and opens a file descriptor that io_uring uses;
+ * on the path there is only the switch in include/sqe.h.
+ */
+#ifndef NVRING_BACKEND_H
+#define NVRING_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "disk.h"
+
+struct backend_options {
+	const char *image;  /* regular file */
+	const char *device; /* /dev/ngXnY, /dev/nvmeXnY[pZ], any block device */
+	bool null;
+	uint64_t size;	       /* bytes: of a new image, or of the null disk; 0 unset */
+	bool has_range;
+	uint64_t range_start;  /* logical blocks of the device */
+	uint64_t range_length; /* likewise, above 0 */
+	bool read_only;
+	bool buffered;	    /* through the page cache */
+	const char *serial; /* GET_ID, or NULL for the device's own */
+};
+
+struct backend {
+	struct disk disk;
+	int fd;	      /* for io_uring; -1 for DISK_NULL */
+	int claim_fd; /* block device held O_EXCL while passthrough serves it, or -1 */
+	char path[256];
+	char description[256]; /* one line for people */
+};
+
+/**
+ * backend_open() - open what the options name
+ * @options: from the command line
+ * @ret_backend: filled on success
+ *
+ * The bytes served are locked on the open file (F_OFD_SETLK): another nvring cannot serve them,
+ * and a successor of a killed one waits until the kernel has finished its last I/O.
+ *
+ * Return: 0 or -errno; the cause and the mend are logged.
+ */
+int backend_open(const struct backend_options *options, struct backend *ret_backend);
+
+/* backend_close() - close the descriptors; no I/O is under way */
+void backend_close(struct backend *backend);
+
+/*
+ * The kinds, each in its own file; backend_open() calls them. All log their failures.
+ * Range and read-only flags are applied by the caller.
+ */
+int backend_nvme_open(const struct backend_options *options, struct backend *backend);
+int backend_block_open(const struct backend_options *options, struct backend *backend);
+int backend_file_open(const struct backend_options *options, struct backend *backend);
+
+#endif

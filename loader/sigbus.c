@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sigbus.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "guest_memory.h"
+
+#define PAGE_BYTES 4096UL
+#define GUARDED_MAX (GUEST_REGIONS_MAX + 1) /* and the in-flight area */
+
+atomic_uint sigbus_count;
+
+/* Read by the handler in any thread: an entry counts once its end is set. */
+static struct {
+	_Atomic uintptr_t start, end;
+} guarded[GUARDED_MAX];
+
+static bool is_guarded(uintptr_t address)
+{
+	for (size_t i = 0; i < GUARDED_MAX; i++)
+		if (address < atomic_load(&guarded[i].end) &&
+		    address >= atomic_load(&guarded[i].start))
+			return true;
+	return false;
+}
+
+static void handler(int signal_number, siginfo_t *info, void *context)
+{
+	uintptr_t page = (uintptr_t)info->si_addr & ~(PAGE_BYTES - 1);
+
+	(void)context;
+	if (info->si_code > 0 && is_guarded(page) &&
+	    mmap((void *)page, PAGE_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+		atomic_fetch_add(&sigbus_count, 1);
+		return;
+	}
+	/* Not ours: the same access kills the process when the handler returns. */
+	signal(signal_number, SIG_DFL);
+}
+
+void sigbus_install(void)
+{
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+int sigbus_guard(void *address, size_t bytes)
+{
+	for (size_t i = 0; i < GUARDED_MAX; i++) {
+		if (atomic_load(&guarded[i].end))
+			continue;
+		atomic_store(&guarded[i].start, (uintptr_t)address);
+		atomic_store(&guarded[i].end, (uintptr_t)address + bytes);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void sigbus_release(void *address)
+{
+	for (size_t i = 0; i < GUARDED_MAX; i++)
+		if (atomic_load(&guarded[i].end) &&
+		    atomic_load(&guarded[i].start) == (uintptr_t)address)
+			atomic_store(&guarded[i].end, 0);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One virtqueue as the daemon holds it: what the front-end said of it, and what serves it.
+ *
+ * The control thread owns everything while the queue is stopped; from vhost_queue_start() to
+ * vhost_queue_stop() the part marked so belongs to its worker's thread.
+ */
+#ifndef NVRING_VHOST_QUEUE_H
+#define NVRING_VHOST_QUEUE_H
+
+#include <linux/vhost_types.h>
+#include <stdbool.h>
+
+#include "inflight.h"
+#include "request.h"
+
+struct vm;
+struct worker;
+struct vhost_queue;
+
+/* A request slot; one for each head. */
+struct io {
+	struct vhost_queue *queue;
+	struct io *next; /* waiting for a bounce buffer */
+	void *bounce;	 /* buffer held, or NULL */
+	struct {
+		int64_t seconds, nanoseconds; /* struct __kernel_timespec */
+	} delay;
+	bool busy;
+	struct request request;
+};
+
+struct vhost_queue {
+	uint32_t index;
+	struct vm *vm;
+	struct worker *worker;
+
+	/* From the front-end. */
+	uint16_t size; /* SET_VRING_NUM, 0 before */
+	uint16_t base; /* next avail entry when started */
+	bool has_addr;
+	bool kicked; /* a kick fd, or word to poll, was given: started, vhost-user "Ring states" */
+	bool enabled;
+	struct vhost_vring_addr addr; /* front-end's user addresses */
+	int kick_fd;		      /* -1: poll the ring */
+	int call_fd;		      /* -1: the driver polls */
+	int err_fd;
+	struct inflight_queue *inflight; /* in the VM's shared area, or NULL */
+	bool running;
+
+	/* The worker's while running. */
+	struct queue_state state;
+	struct vring_memory vring;
+	struct io *ios;	    /* [size] */
+	size_t ios_bytes;
+	uint16_t *batch;    /* [size] heads pushed and not published */
+	uint16_t batch_count;
+	uint16_t kick_generation; /* tells a stale kick poll's CQE from the current one's */
+	bool paused;		  /* drains: takes nothing new */
+	bool fault_reported;
+	uint64_t inflight_counter;
+};
+
+/**
+ * vhost_queue_init() - an unconfigured queue
+ * @queue: zeroed
+ * @vm: its VM
+ * @index: its number
+ */
+void vhost_queue_init(struct vhost_queue *queue, struct vm *vm, uint32_t index);
+
+/**
+ * vhost_queue_update() - start or stop the queue as what the front-end said of it demands
+ * @queue: the queue
+ *
+ * A ring runs when it has a size, addresses, a kick and is enabled. Stopping waits until every
+ * request in flight is given back; base is then where a successor goes on.
+ *
+ * Return: 0, or -errno when the ring could not be started; the cause is logged.
+ */
+int vhost_queue_update(struct vhost_queue *queue);
+
+/**
+ * vhost_queue_restart() - go through a stop and a start, for new addresses
+ * @queue: the queue
+ *
+ * Return: as vhost_queue_update().
+ */
+int vhost_queue_restart(struct vhost_queue *queue);
+
+/**
+ * vhost_queue_set_fd() - take over a file descriptor from the front-end
+ * @queue: the queue
+ * @slot: &queue->call_fd or &queue->err_fd
+ * @fd: new descriptor, owned from now on; -1 for none
+ *
+ * A running queue's worker swaps it between two batches and then signals once, since the old
+ * descriptor may have been written a moment before.
+ */
+void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd);
+
+/**
+ * vhost_queue_reset() - back to unconfigured, stopping first
+ * @queue: the queue
+ */
+void vhost_queue_reset(struct vhost_queue *queue);
+
+/**
+ * vhost_queue_fault_name() - what was wrong with a ring, for people
+ * @fault: enum queue_fault
+ */
+const char *vhost_queue_fault_name(uint16_t fault);
+
+#endif

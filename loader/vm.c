@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vm.h"
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "log.h"
+#include "sigbus.h"
+#include "vhost_user.h"
+
+static int start_workers(struct vm *vm)
+{
+	for (uint32_t i = 0; i < vm->options.workers; i++) {
+		struct worker *worker = &vm->workers[i];
+		int err;
+
+		worker->index = i;
+		worker->cpu = vm->options.cpus[i];
+		worker->spin_budget_ns = vm->options.spin_us * 1000ULL;
+		worker->memory = &vm->map.memory;
+		worker->backend = &vm->backend;
+		worker->pin_memory = vm->options.pin_memory;
+		err = worker_start(worker);
+		if (err) {
+			log_error("worker %u: io_uring: %s%s", i, strerror(-err),
+				  err == -EPERM ? "; allow it with sysctl kernel.io_uring_disabled=0" :
+				  err == -ENOMEM ? "; raise the memlock limit" :
+						   "");
+			return err;
+		}
+		vm->workers_started++;
+	}
+	return 0;
+}
+
+int vm_create(const struct vm_options *options, const struct backend_options *backend,
+	      struct vm **ret_vm)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int err;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->options = *options;
+	vm->backend.fd = -1;
+	vm->backend.claim_fd = -1;
+	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
+		vhost_queue_init(&vm->queues[i], vm, i);
+	err = backend_open(backend, &vm->backend);
+	if (!err)
+		err = start_workers(vm);
+	if (err) {
+		vm_free(vm);
+		return err;
+	}
+	*ret_vm = vm;
+	return 0;
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vm_reset(vm, false);
+	for (uint32_t i = 0; i < vm->workers_started; i++)
+		worker_stop(&vm->workers[i]);
+	backend_close(&vm->backend);
+	free(vm);
+}
+
+uint64_t vm_features(const struct vm *vm)
+{
+	return blk_config_features(&vm->backend.disk, vm->options.queues) |
+	       1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+}
+
+/*
+ * Writes may stay in the device's cache only while the guest can flush it: it acknowledged
+ * FLUSH, or write back mode was chosen. Virtio 1.3 §5.2.6.2. A driver that knows CONFIG_WCE
+ * starts in the mode the configuration space shows.
+ */
+void vm_update_durability(struct vm *vm)
+{
+	struct disk *disk = &vm->backend.disk;
+
+	disk->flags &= ~DISK_WRITE_THROUGH;
+	if (!(disk->flags & DISK_CACHE))
+		return;
+	if (vm->write_through || !(vm->features & 1ULL << VIRTIO_BLK_F_FLUSH))
+		disk->flags |= DISK_WRITE_THROUGH;
+}
+
+int vm_set_features(struct vm *vm, uint64_t features)
+{
+	uint64_t unknown = features & ~vm_features(vm);
+	bool changed = features != vm->features;
+
+	if (unknown) {
+		log_error("front-end acknowledged features %#llx that were not offered",
+			  (unsigned long long)unknown);
+		return -EINVAL;
+	}
+	if (!changed)
+		return 0;
+	vm_pause(vm);
+	vm->features = features;
+	vm->has_protocol = features & 1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+	vm_update_durability(vm);
+	return vm_resume(vm);
+}
+
+void vm_pause(struct vm *vm)
+{
+	for (uint32_t i = 0; i < vm->options.queues; i++) {
+		struct vhost_queue *queue = &vm->queues[i];
+		uint16_t size = queue->size;
+
+		if (!queue->running)
+			continue;
+		/* A queue without a size does not run; the rest of what is known of it stays. */
+		queue->size = 0;
+		vhost_queue_update(queue);
+		queue->size = size;
+	}
+}
+
+int vm_resume(struct vm *vm)
+{
+	int result = 0, err;
+
+	for (uint32_t i = 0; i < vm->workers_started; i++) {
+		err = worker_register_memory(&vm->workers[i]);
+		if (!err)
+			continue;
+		log_error("--pin-memory: guest memory cannot be registered: %s%s", strerror(-err),
+			  err == -ENOMEM ? "; raise the memlock limit" : "");
+		return err;
+	}
+	for (uint32_t i = 0; i < vm->options.queues; i++) {
+		err = vhost_queue_update(&vm->queues[i]);
+		if (err && !result)
+			result = err;
+	}
+	return result;
+}
+
+static void drop_inflight(struct vm *vm)
+{
+	if (vm->inflight_area) {
+		sigbus_release(vm->inflight_area);
+		munmap(vm->inflight_area, vm->inflight_bytes);
+	}
+	vm->inflight_area = NULL;
+}
+
+void vm_reset(struct vm *vm, bool keep_memory)
+{
+	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
+		vhost_queue_reset(&vm->queues[i]);
+	vm->features = 0;
+	vm->has_protocol = false;
+	vm->write_through = false;
+	vm->status = 0;
+	vm_update_durability(vm);
+	if (keep_memory)
+		return;
+	drop_inflight(vm);
+	guest_map_clear(&vm->map);
+	vm->memory_seen = false;
+	sigbus_forget();
+	/* Registered buffers keep pages of memory that is gone. */
+	for (uint32_t i = 0; i < vm->workers_started; i++)
+		worker_register_memory(&vm->workers[i]);
+}
+
+int vm_inflight_create(uint32_t queues, uint16_t size, uint64_t *ret_bytes)
+{
+	uint64_t bytes = queues * inflight_queue_bytes(size);
+	_cleanup_close_ int fd = memfd_create("nvring-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)bytes))
+		return -errno;
+	*ret_bytes = bytes;
+	return fd_steal(&fd);
+}
+
+int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint32_t queues,
+		    uint16_t size)
+{
+	struct stat st;
+	void *area;
+
+	if (!queues || queues > VM_QUEUES_MAX || !size || size > QUEUE_SIZE_MAX ||
+	    bytes < queues * inflight_queue_bytes(size))
+		return -EINVAL;
+	if (fstat(fd, &st))
+		return -errno;
+	if (offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - offset)
+		return -EINVAL;
+	area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	if (area == MAP_FAILED)
+		return -errno;
+	if (sigbus_guard(area, bytes)) {
+		munmap(area, bytes);
+		return -ENOSPC;
+	}
+	drop_inflight(vm);
+	vm->inflight_area = area;
+	vm->inflight_bytes = bytes;
+	vm->inflight_queues = queues;
+	vm->inflight_size = size;
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One VM's disk: its back-end, its memory, its queues and the workers that serve them. What the
+ * vhost-user messages act on. Control thread only, but where vhost_queue.h says otherwise.
+ */
+#ifndef NVRING_VM_H
+#define NVRING_VM_H
+
+#include "backend.h"
+#include "blk_config.h"
+#include "guest_map.h"
+#include "vhost_queue.h"
+#include "worker.h"
+
+#define VM_QUEUES_MAX WORKER_QUEUES_MAX
+#define VM_WORKERS_MAX 64
+
+struct vm_options {
+	const char *name;
+	uint32_t queues;  /* offered to the guest, 1..VM_QUEUES_MAX */
+	uint32_t workers; /* 1..VM_WORKERS_MAX */
+	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
+	uint32_t spin_us; /* most a worker spins before it sleeps */
+	bool pin_memory;
+};
+
+struct vm {
+	struct vm_options options;
+	struct backend backend;
+	struct guest_map map;
+	uint64_t features; /* virtio features the front-end acknowledged */
+	bool has_protocol; /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
+	uint8_t status;	   /* virtio device status, §2.1 */
+	bool write_through; /* the guest chose it in configuration space */
+	bool memory_seen;  /* a memory table was set: queues may start */
+
+	void *inflight_area;
+	size_t inflight_bytes;
+	uint16_t inflight_size; /* queue size the area is laid out for */
+	uint32_t inflight_queues;
+
+	struct vhost_queue queues[VM_QUEUES_MAX];
+	struct worker workers[VM_WORKERS_MAX];
+	uint32_t workers_started;
+};
+
+/**
+ * vm_create() - open the back-end and start the workers
+ * @options: of the VM; copied, @options->name by reference
+ * @backend: of its disk
+ * @ret_vm: set; free with vm_free()
+ *
+ * Return: 0 or -errno; the cause is logged.
+ */
+int vm_create(const struct vm_options *options, const struct backend_options *backend,
+	      struct vm **ret_vm);
+
+/* vm_free() - stop everything and close it; @vm may be NULL */
+void vm_free(struct vm *vm);
+
+/* vm_features() - virtio features offered, with VHOST_USER_F_PROTOCOL_FEATURES */
+uint64_t vm_features(const struct vm *vm);
+
+/**
+ * vm_set_features() - the front-end acknowledged these
+ * @vm: the VM
+ * @features: a subset of vm_features()
+ *
+ * Running queues are restarted when the ring's layout of notifications changes.
+ * Return: 0, or -EINVAL for features that were not offered.
+ */
+int vm_set_features(struct vm *vm, uint64_t features);
+
+/* vm_update_durability() - the guest or its features changed the write cache mode */
+void vm_update_durability(struct vm *vm);
+
+/**
+ * vm_pause() - drain and stop every running queue, to change what they all use
+ * @vm: the VM
+ *
+ * vm_resume() starts them where they were.
+ */
+void vm_pause(struct vm *vm);
+
+/**
+ * vm_resume() - register memory where asked for and start what should run
+ * @vm: the VM
+ *
+ * Return: 0, or the first error; the cause is logged.
+ */
+int vm_resume(struct vm *vm);
+
+/**
+ * vm_reset() - as after power-on: queues unconfigured, nothing negotiated
+ * @vm: the VM
+ * @keep_memory: RESET_DEVICE keeps the memory table, a disconnect does not
+ */
+void vm_reset(struct vm *vm, bool keep_memory);
+
+/**
+ * vm_inflight_create() - make an area for in-flight tracking
+ * @vm: the VM
+ * @queues: number of queues, 1..VM_QUEUES_MAX
+ * @size: queue size, 1..QUEUE_SIZE_MAX
+ * @ret_bytes: set to the area's size
+ *
+ * Return: a memfd, owned by the caller, or -errno.
+ */
+int vm_inflight_create(uint32_t queues, uint16_t size, uint64_t *ret_bytes);
+
+/**
+ * vm_inflight_use() - track in this area from now on
+ * @vm: the VM, its queues stopped
+ * @fd: the area's file; stays the caller's
+ * @bytes: its size
+ * @offset: where in the file, page-aligned
+ * @queues: number of queues it holds
+ * @size: queue size it is laid out for
+ *
+ * Return: 0 or -errno.
+ */
+int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint32_t queues,
+		    uint16_t size);
+
+#endif

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "worker.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "command.h"
+#include "guest_buffers.h"
+#include "log.h"
+#include "sigbus.h"
+#include "sqe.h"
+#include "virtqueue.h"
+#include "worker_io.h"
+
+#define SPIN_FIRST_NS 4000	/* what spinning starts with when it seems worth it */
+#define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void arm_poll(struct worker *worker, int fd, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&worker->ring);
+
+	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, user_data);
+}
+
+static void arm_kick(struct worker *worker, struct vhost_queue *queue)
+{
+	if (queue->kick_fd >= 0)
+		arm_poll(worker, queue->kick_fd,
+			 sqe_user_data(SQE_TAG_KICK, queue->index, queue->kick_generation));
+}
+
+static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
+{
+	return index < WORKER_QUEUES_MAX ? worker->by_index[index] : NULL;
+}
+
+static void kicked(struct worker *worker, uint64_t user_data, uint32_t flags)
+{
+	struct vhost_queue *queue = find_queue(worker, sqe_queue(user_data));
+
+	/* A poll of before the queue's last stop ends late: not ours any more. */
+	if (!queue || queue->kick_generation != sqe_head(user_data))
+		return;
+	queue->state.counters.kicks++;
+	if (!(flags & IORING_CQE_F_MORE))
+		arm_kick(worker, queue);
+}
+
+static void completed(struct worker *worker, const struct io_uring_cqe *cqe)
+{
+	uint64_t user_data = cqe->user_data, tag = sqe_tag(user_data);
+	struct vhost_queue *queue;
+
+	switch (tag) {
+	case SQE_TAG_REQUEST:
+	case SQE_TAG_RETRY:
+		queue = find_queue(worker, sqe_queue(user_data));
+		worker_io_completed(worker, &queue->ios[sqe_head(user_data)], tag, cqe->res);
+		break;
+	case SQE_TAG_KICK:
+		kicked(worker, user_data, cqe->flags);
+		break;
+	case SQE_TAG_WAKE:
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			arm_poll(worker, worker->wake_fd, sqe_user_data(SQE_TAG_WAKE, 0, 0));
+		break;
+	}
+}
+
+static uint32_t reap(struct worker *worker)
+{
+	struct io_uring_cqe *cqe;
+	uint32_t head, count = 0;
+
+	io_uring_for_each_cqe(&worker->ring, head, cqe) {
+		completed(worker, cqe);
+		count++;
+	}
+	io_uring_cq_advance(&worker->ring, count);
+	return count;
+}
+
+static void publish(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		worker_io_publish(worker->queues[i]);
+}
+
+/* Guest memory was cut short: nothing in it can be trusted. */
+static void break_all(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		virtqueue_break(&worker->queues[i]->state, QUEUE_FAULT_MEMORY_GONE);
+}
+
+static bool turn(struct worker *worker)
+{
+	uint32_t work = 0;
+
+	if (ring_has_work(&worker->ring)) {
+		io_uring_get_events(&worker->ring);
+		work += reap(worker);
+		/* Before new requests are parsed and submitted: the guest waits for these. */
+		publish(worker);
+	}
+	if (sigbus_seen())
+		break_all(worker);
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		work += worker_io_serve(worker, worker->queues[i]);
+	if (io_uring_sq_ready(&worker->ring))
+		io_uring_submit(&worker->ring);
+	publish(worker);
+	return work;
+}
+
+static void answer_call(struct worker *worker)
+{
+	struct worker_call *call = atomic_load_explicit(&worker->call, memory_order_acquire);
+
+	worker->call_waits = call && !call->run(worker, call);
+	if (!call || worker->call_waits)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	atomic_store(&worker->call, NULL);
+	pthread_cond_signal(&worker->called);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* Requests wait, or the ring was just found broken and nobody was told yet. */
+static bool wants_service(struct vhost_queue *queue)
+{
+	if (queue->paused)
+		return false;
+	return virtqueue_pending(&queue->state, &queue->vring) ||
+	       (queue->state.flags & QUEUE_BROKEN && !queue->fault_reported);
+}
+
+static bool anything_new(struct worker *worker)
+{
+	if (ring_has_work(&worker->ring))
+		return true;
+	if (!worker->call_waits && atomic_load_explicit(&worker->call, memory_order_relaxed))
+		return true;
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		if (wants_service(worker->queues[i]))
+			return true;
+	return false;
+}
+
+static bool spin(struct worker *worker)
+{
+	uint64_t end = now_ns() + worker->spin_ns;
+
+	if (!worker->spin_ns)
+		return false;
+	do {
+		for (int i = 0; i < 16; i++) {
+			if (anything_new(worker))
+				return true;
+			__builtin_ia32_pause();
+		}
+	} while (now_ns() < end);
+	return false;
+}
+
+/* As KVM's halt polling: what came within the budget would have been worth waiting for. */
+static void adapt_spin(struct worker *worker, uint64_t slept_ns)
+{
+	if (slept_ns <= worker->spin_budget_ns)
+		worker->spin_ns = min(max(worker->spin_ns * 2, (uint64_t)SPIN_FIRST_NS),
+				      worker->spin_budget_ns);
+	else
+		worker->spin_ns = worker->spin_ns > SPIN_FIRST_NS ? worker->spin_ns / 2 : 0;
+}
+
+/* Ask for doorbells on every queue; true when one need not be waited for. */
+static bool kicks_on(struct worker *worker, bool *ret_polled)
+{
+	bool pending = false;
+
+	*ret_polled = false;
+	for (uint32_t i = 0; i < worker->queue_count; i++) {
+		struct vhost_queue *queue = worker->queues[i];
+
+		if (queue->paused)
+			continue;
+		*ret_polled |= queue->kick_fd < 0;
+		virtqueue_kicks_on(&queue->state, &queue->vring);
+		pending |= wants_service(queue);
+	}
+	return pending;
+}
+
+static void kicks_off(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		virtqueue_kicks_off(&worker->queues[i]->state, &worker->queues[i]->vring);
+}
+
+static void sleep_until_event(struct worker *worker)
+{
+	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
+	struct io_uring_cqe *cqe;
+	bool polled;
+	uint64_t start;
+
+	if (!kicks_on(worker, &polled)) {
+		start = now_ns();
+		worker->sleeps++;
+		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1, polled ? &limit : NULL,
+						 NULL);
+		adapt_spin(worker, now_ns() - start);
+	}
+	kicks_off(worker);
+}
+
+static int thread_open(struct worker *worker)
+{
+	size_t bounce = (size_t)WORKER_BOUNCE_BUFFERS * COMMAND_BOUNCE_BYTES;
+	int err;
+
+	/* Untouched pages cost nothing: most workers never bounce. */
+	worker->bounce_memory = mmap(NULL, bounce, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (worker->bounce_memory == MAP_FAILED)
+		return -errno;
+	for (uint32_t i = 0; i < WORKER_BOUNCE_BUFFERS; i++)
+		worker->bounce_free[i] = worker->bounce_memory + (size_t)i * COMMAND_BOUNCE_BYTES;
+	worker->bounce_count = WORKER_BOUNCE_BUFFERS;
+	worker->waiting_tail = &worker->waiting;
+	err = ring_open(WORKER_RING_ENTRIES, worker->backend->disk.kind == DISK_NVME,
+			worker->backend->fd, &worker->ring);
+	if (err) {
+		munmap(worker->bounce_memory, bounce);
+		return err;
+	}
+	arm_poll(worker, worker->wake_fd, sqe_user_data(SQE_TAG_WAKE, 0, 0));
+	return 0;
+}
+
+static void thread_close(struct worker *worker)
+{
+	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);
+	io_uring_queue_exit(&worker->ring);
+	munmap(worker->bounce_memory, (size_t)WORKER_BOUNCE_BUFFERS * COMMAND_BOUNCE_BYTES);
+}
+
+static void *thread_main(void *argument)
+{
+	struct worker *worker = argument;
+	int err = thread_open(worker);
+
+	pthread_mutex_lock(&worker->lock);
+	worker->start_result = err;
+	worker->started = true;
+	pthread_cond_signal(&worker->called);
+	pthread_mutex_unlock(&worker->lock);
+	if (err)
+		return NULL;
+	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+		bool busy = turn(worker);
+
+		answer_call(worker);
+		if (!busy && !spin(worker))
+			sleep_until_event(worker);
+	}
+	thread_close(worker);
+	return NULL;
+}
+
+static int spawn(struct worker *worker)
+{
+	char name[16];
+	int err;
+
+	err = pthread_create(&worker->thread, NULL, thread_main, worker);
+	if (err)
+		return -err;
+	snprintf(name, sizeof(name), "nvring/w%u", worker->index);
+	pthread_setname_np(worker->thread, name);
+	if (worker->cpu >= 0) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(worker->cpu, &set);
+		if (pthread_setaffinity_np(worker->thread, sizeof(set), &set))
+			log_warn("worker %u: cannot run on CPU %d, check --cpu-list against the "
+				 "cpuset",
+				 worker->index, worker->cpu);
+	}
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->started)
+		pthread_cond_wait(&worker->called, &worker->lock);
+	pthread_mutex_unlock(&worker->lock);
+	if (worker->start_result)
+		pthread_join(worker->thread, NULL);
+	return worker->start_result;
+}
+
+int worker_start(struct worker *worker)
+{
+	int err;
+
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0)
+		return -errno;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->called, NULL);
+	err = spawn(worker);
+	if (err) {
+		worker->wake_fd = fd_close(worker->wake_fd);
+		worker->started = false;
+	}
+	return err;
+}
+
+static void wake(struct worker *worker)
+{
+	eventfd_write(worker->wake_fd, 1);
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!worker->started)
+		return;
+	atomic_store(&worker->stop, true);
+	wake(worker);
+	pthread_join(worker->thread, NULL);
+	worker->wake_fd = fd_close(worker->wake_fd);
+	worker->started = false;
+}
+
+/* Have the thread run @call and wait until it is done. One caller: the control thread. */
+static void call_worker(struct worker *worker, struct worker_call *call)
+{
+	pthread_mutex_lock(&worker->lock);
+	atomic_store_explicit(&worker->call, call, memory_order_release);
+	wake(worker);
+	while (atomic_load(&worker->call))
+		pthread_cond_wait(&worker->called, &worker->lock);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static bool run_add(struct worker *worker, struct worker_call *call)
+{
+	struct vhost_queue *queue = call->queue;
+	uint16_t heads[QUEUE_SIZE_MAX], count = 0;
+
+	worker->by_index[queue->index] = queue;
+	worker->queues[worker->queue_count++] = queue;
+	if (queue->inflight) {
+		count = inflight_recover(queue->inflight, queue->size, queue->state.used_idx, heads,
+					 &queue->inflight_counter);
+		/* Everything taken is either given back or in flight. */
+		queue->state.last_avail = queue->state.used_idx + count;
+	}
+	queue->kick_generation++;
+	arm_kick(worker, queue);
+	virtqueue_kicks_off(&queue->state, &queue->vring);
+	worker_io_resubmit(worker, queue, heads, count);
+	return true;
+}
+
+void worker_add_queue(struct worker *worker, struct vhost_queue *queue)
+{
+	struct worker_call call = { .run = run_add, .queue = queue };
+
+	call_worker(worker, &call);
+}
+
+static bool run_remove(struct worker *worker, struct worker_call *call)
+{
+	struct vhost_queue *queue = call->queue;
+	struct io_uring_sqe *sqe;
+
+	queue->paused = true;
+	if (queue->state.in_flight)
+		return false;
+	worker_io_publish(queue);
+	virtqueue_kicks_on(&queue->state, &queue->vring);
+	sqe = ring_sqe(&worker->ring);
+	io_uring_prep_poll_remove(
+		sqe, sqe_user_data(SQE_TAG_KICK, queue->index, queue->kick_generation));
+	io_uring_sqe_set_data64(sqe, 0);
+	io_uring_submit(&worker->ring);
+	worker->by_index[queue->index] = NULL;
+	for (uint32_t i = 0; i < worker->queue_count; i++) {
+		if (worker->queues[i] != queue)
+			continue;
+		worker->queues[i] = worker->queues[--worker->queue_count];
+		break;
+	}
+	queue->paused = false;
+	return true;
+}
+
+void worker_remove_queue(struct worker *worker, struct vhost_queue *queue)
+{
+	struct worker_call call = { .run = run_remove, .queue = queue };
+
+	call_worker(worker, &call);
+}
+
+static bool run_swap_fd(struct worker *worker, struct worker_call *call)
+{
+	(void)worker;
+	fd_replace(call->slot, call->fd);
+	if (call->slot == &call->queue->call_fd && call->fd >= 0)
+		eventfd_write(call->fd, 1);
+	return true;
+}
+
+void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd)
+{
+	struct worker_call call = { .run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd };
+
+	call_worker(worker, &call);
+}
+
+static bool run_register_memory(struct worker *worker, struct worker_call *call)
+{
+	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);
+	call->result = guest_buffers_register(&worker->ring, worker->memory, &worker->buffers);
+	return true;
+}
+
+int worker_register_memory(struct worker *worker)
+{
+	struct worker_call call = { .run = run_register_memory };
+
+	if (!worker->pin_memory)
+		return 0;
+	call_worker(worker, &call);
+	return call.result;
+}

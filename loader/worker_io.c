@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "worker_io.h"
+
+#include <string.h>
+
+#include "completion.h"
+#include "guest_buffers.h"
+#include "log.h"
+#include "notify.h"
+#include "sqe.h"
+#include "used.h"
+
+_Static_assert(sizeof(struct segment) == sizeof(struct iovec), "the kernel reads it as iovec");
+_Static_assert(offsetof(struct segment, addr) == offsetof(struct iovec, iov_base), "likewise");
+_Static_assert(sizeof(((struct io *)0)->delay) == sizeof(struct __kernel_timespec), "likewise");
+
+#define RETRY_DELAY_MS 100 /* doubled each time: 3.1 s in all, a controller reset's time */
+
+/* Copy between a bounce buffer and the segments the command covers. */
+static void bounce_copy(const struct request *request, char *bounce, uint64_t bytes, bool to_guest)
+{
+	for (uint32_t i = request->first; bytes && i < request->end; i++) {
+		const struct segment *segment = &request->chain.segment[i];
+		uint32_t now = (uint32_t)min(bytes, (uint64_t)segment->len);
+
+		if (to_guest)
+			guest_write(segment->addr, bounce, now);
+		else
+			guest_read(bounce, segment->addr, now);
+		bounce += now;
+		bytes -= now;
+	}
+}
+
+/* Get the buffer the command needs; false when it has to wait for one. */
+static bool bounce_get(struct worker *worker, struct io *io)
+{
+	struct request *request = &io->request;
+	struct command *command = &request->command;
+
+	if (!io->bounce) {
+		if (!worker->bounce_count) {
+			io->next = NULL;
+			*worker->waiting_tail = io;
+			worker->waiting_tail = &io->next;
+			return false;
+		}
+		io->bounce = worker->bounce_free[--worker->bounce_count];
+		if (command->op == COMMAND_WRITE)
+			bounce_copy(request, io->bounce, command->bytes, false);
+		else if (command->op == COMMAND_WRITE_ZERO_BUFFER)
+			memset(io->bounce, 0, command->bytes);
+		io->queue->state.counters.bounced++;
+	}
+	command->addr = (uintptr_t)io->bounce;
+	command->count = 1;
+	return true;
+}
+
+static void send_command(struct worker *worker, struct io *io)
+{
+	struct vhost_queue *queue = io->queue;
+	struct request *request = &io->request;
+	struct command *command = &request->command;
+	struct io_uring_sqe *sqe;
+
+	if ((command->flags & COMMAND_BOUNCE || command->op == COMMAND_WRITE_ZERO_BUFFER) &&
+	    !bounce_get(worker, io))
+		return;
+	sqe = ring_sqe(&worker->ring);
+	sqe_fill(&worker->backend->disk, command,
+		 sqe_user_data(SQE_TAG_REQUEST, queue->index, request->head), sqe);
+	if (worker->buffers && !io->bounce)
+		guest_buffers_use(worker->buffers, command, sqe);
+	queue->state.counters.commands++;
+}
+
+/* A buffer is free: the oldest waiter gets it. */
+static void bounce_put(struct worker *worker, struct io *io)
+{
+	struct io *waiter = worker->waiting;
+
+	worker->bounce_free[worker->bounce_count++] = steal_pointer(&io->bounce);
+	if (!waiter)
+		return;
+	worker->waiting = waiter->next;
+	if (!worker->waiting)
+		worker->waiting_tail = &worker->waiting;
+	send_command(worker, waiter);
+}
+
+static void send_later(struct worker *worker, struct io *io)
+{
+	uint64_t ms = (uint64_t)RETRY_DELAY_MS << (io->request.retries - 1);
+	struct io_uring_sqe *sqe = ring_sqe(&worker->ring);
+
+	io->delay.seconds = (int64_t)(ms / 1000);
+	io->delay.nanoseconds = (int64_t)(ms % 1000) * 1000000;
+	io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&io->delay, 0, 0);
+	io_uring_sqe_set_data64(
+		sqe, sqe_user_data(SQE_TAG_RETRY, io->queue->index, io->request.head));
+	io->queue->state.counters.retries++;
+}
+
+/* The request is over: status byte, used entry, books. */
+static void finish(struct io *io)
+{
+	struct vhost_queue *queue = io->queue;
+	struct request *request = &io->request;
+	struct queue_counters *counters = &queue->state.counters;
+
+	guest_write(request->status_addr, &request->status, 1);
+	if (request->status != VIRTIO_BLK_S_OK)
+		counters->errors++;
+	else if (request->type == VIRTIO_BLK_T_IN)
+		counters->bytes_read += request->data_len;
+	else if (request->type == VIRTIO_BLK_T_OUT)
+		counters->bytes_written += request->data_len;
+	io->busy = false;
+	used_push(&queue->state, &queue->vring, request->head, request->used_len);
+	queue->batch[queue->batch_count++] = request->head;
+	inflight_put(queue->inflight, request->head);
+}
+
+static void drive(struct worker *worker, struct io *io, enum command_step step)
+{
+	switch (step) {
+	case COMMAND_SEND:
+		send_command(worker, io);
+		break;
+	case COMMAND_AGAIN:
+		send_later(worker, io);
+		break;
+	case COMMAND_DONE:
+		finish(io);
+	}
+}
+
+void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int result)
+{
+	struct request *request = &io->request;
+	const struct command *command = &request->command;
+	enum command_step step;
+
+	if (tag == SQE_TAG_RETRY) {
+		send_command(worker, io);
+		return;
+	}
+	if (io->bounce && command->op == COMMAND_READ && result > 0)
+		bounce_copy(request, io->bounce, min((uint64_t)result, command->bytes), true);
+	step = command_completed(&worker->backend->disk, request, result);
+	if (io->bounce && step != COMMAND_AGAIN)
+		bounce_put(worker, io);
+	drive(worker, io, step);
+}
+
+static void report_fault(struct vhost_queue *queue)
+{
+	uint64_t one = 1;
+
+	if (queue->fault_reported)
+		return;
+	queue->fault_reported = true;
+	log_error("queue %u: stopped, %s; reset the device in the guest to go on", queue->index,
+		  vhost_queue_fault_name(queue->state.fault));
+	if (queue->err_fd >= 0 && write(queue->err_fd, &one, sizeof(one)) < 0)
+		log_warn("queue %u: error eventfd: %m", queue->index);
+}
+
+/* Parse the request at @head and set it going; false when the queue broke. */
+static bool start_request(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+{
+	const struct disk *disk = &worker->backend->disk;
+	struct io *io = &queue->ios[head];
+
+	if (io->busy) {
+		virtqueue_break(&queue->state, QUEUE_FAULT_HEAD_BUSY);
+		return false;
+	}
+	inflight_take(queue->inflight, head, queue->inflight_counter++);
+	if (request_parse(&queue->state, &queue->vring, worker->memory, disk, head, worker->table,
+			  &io->request))
+		return false;
+	io->queue = queue;
+	io->bounce = NULL;
+	io->busy = true;
+	queue->state.in_flight++;
+	drive(worker, io,
+	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request) :
+							     COMMAND_DONE);
+	return true;
+}
+
+uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
+{
+	struct queue_state *state = &queue->state;
+	uint16_t pending = 0, taken = 0;
+
+	if (!queue->paused)
+		pending = virtqueue_pending(state, &queue->vring);
+	while (taken < pending) {
+		int head = virtqueue_take(state, &queue->vring);
+
+		if (head < 0 || !start_request(worker, queue, (uint16_t)head))
+			break;
+		taken++;
+	}
+	if (state->flags & QUEUE_BROKEN)
+		report_fault(queue);
+	return taken;
+}
+
+void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const uint16_t *heads,
+			uint16_t count)
+{
+	for (uint16_t i = 0; i < count; i++) {
+		if (!start_request(worker, queue, heads[i]))
+			break;
+		queue->state.counters.resubmitted++;
+	}
+	if (queue->state.flags & QUEUE_BROKEN)
+		report_fault(queue);
+}
+
+void worker_io_publish(struct vhost_queue *queue)
+{
+	struct queue_state *state = &queue->state;
+	uint64_t one = 1;
+
+	if (state->published == state->used_idx)
+		return;
+	used_publish(state, &queue->vring);
+	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
+	queue->batch_count = 0;
+	if (!notify_wanted(state, &queue->vring) || queue->call_fd < 0)
+		return;
+	state->counters.interrupts++;
+	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_warn("queue %u: call eventfd: %m", queue->index);
+}
