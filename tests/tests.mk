@@ -21,3 +21,24 @@ $(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS)
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
 
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d)
+
+# All tests in one run of tests/run, so that one summary line says it. Dependencies come first, in
+# a make of their own: what pkg-config says is read when make starts.
+JOBS	= $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+SAN_BUILD	:= build/san-address-undefined
+CHECKS	= $(wildcard tests/unit/test_*.sh) $(UNIT_TESTS) $(UNIT_SRCS:%.c=$(SAN_BUILD)/%) \
+	$(FRONT_TESTS) $(sort $(wildcard tests/fuzz/test_*.sh)) \
+	$(sort $(wildcard tests/native/test_*.sh)) $(sort $(wildcard tests/host/test_*.sh))
+
+check:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) check-build
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined unit-tests
+	$(Q)tests/run $(CHECKS)
+
+# What a test script runs beside the daemon is added to its prerequisites where it is built.
+check-build: all unit-tests $(FRONT_TESTS) $(if $(wildcard tests/front/loadgen.c),$(LOADGEN))
+
+unit-tests: $(UNIT_TESTS)
+
+.PHONY: check check-build unit-tests
