@@ -3,6 +3,7 @@
 #ifndef NVRING_GUEST_MAP_H
 #define NVRING_GUEST_MAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "guest_memory.h"

@@ -9,6 +9,7 @@
 #ifndef NVRING_INFLIGHT_H
 #define NVRING_INFLIGHT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch.h"

@@ -29,7 +29,7 @@ const char *vhost_queue_fault_name(uint16_t fault)
 	return fault < QUEUE_FAULT_COUNT ? names[fault] : "unknown fault";
 }
 
-static void forget_front_end(struct vhost_queue *queue)
+static void forget(struct vhost_queue *queue)
 {
 	queue->size = 0;
 	queue->base = 0;
@@ -38,8 +38,6 @@ static void forget_front_end(struct vhost_queue *queue)
 	queue->enabled = false;
 	queue->inflight = NULL;
 	queue->kick_fd = fd_close(queue->kick_fd);
-	queue->call_fd = fd_close(queue->call_fd);
-	queue->err_fd = fd_close(queue->err_fd);
 }
 
 void vhost_queue_init(struct vhost_queue *queue, struct vm *vm, uint32_t index)
@@ -159,8 +157,10 @@ static int start(struct vhost_queue *queue)
 	return 0;
 }
 
-static void stop(struct vhost_queue *queue)
+void vhost_queue_stop(struct vhost_queue *queue)
 {
+	if (!queue->running)
+		return;
 	worker_remove_queue(queue->worker, queue);
 	queue->running = false;
 	queue->base = queue->state.last_avail;
@@ -177,16 +177,9 @@ int vhost_queue_update(struct vhost_queue *queue)
 
 	if (run && !queue->running)
 		return start(queue);
-	if (!run && queue->running)
-		stop(queue);
+	if (!run)
+		vhost_queue_stop(queue);
 	return 0;
-}
-
-int vhost_queue_restart(struct vhost_queue *queue)
-{
-	if (queue->running)
-		stop(queue);
-	return vhost_queue_update(queue);
 }
 
 void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
@@ -197,9 +190,12 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
 		fd_replace(slot, fd);
 }
 
-void vhost_queue_reset(struct vhost_queue *queue)
+void vhost_queue_reset(struct vhost_queue *queue, bool gone)
 {
-	if (queue->running)
-		stop(queue);
-	forget_front_end(queue);
+	vhost_queue_stop(queue);
+	forget(queue);
+	if (!gone)
+		return;
+	queue->call_fd = fd_close(queue->call_fd);
+	queue->err_fd = fd_close(queue->err_fd);
 }

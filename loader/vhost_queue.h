@@ -81,12 +81,12 @@ void vhost_queue_init(struct vhost_queue *queue, struct vm *vm, uint32_t index);
 int vhost_queue_update(struct vhost_queue *queue);
 
 /**
- * vhost_queue_restart() - go through a stop and a start, for new addresses
- * @queue: the queue
+ * vhost_queue_stop() - drain and stop the queue, if it runs
+ * @queue: base is then where a successor goes on
  *
- * Return: as vhost_queue_update().
+ * A later vhost_queue_update() starts it again if what the front-end said still demands that.
  */
-int vhost_queue_restart(struct vhost_queue *queue);
+void vhost_queue_stop(struct vhost_queue *queue);
 
 /**
  * vhost_queue_set_fd() - take over a file descriptor from the front-end
@@ -102,8 +102,9 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd);
 /**
  * vhost_queue_reset() - back to unconfigured, stopping first
  * @queue: the queue
+ * @gone: the front-end is gone: its call and error eventfds, too, which it sets only once
  */
-void vhost_queue_reset(struct vhost_queue *queue);
+void vhost_queue_reset(struct vhost_queue *queue, bool gone);
 
 /**
  * vhost_queue_fault_name() - what was wrong with a ring, for people

@@ -8,8 +8,8 @@
 
 #include <linux/vhost_types.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #define VHOST_USER_F_PROTOCOL_FEATURES 30
 
@@ -111,7 +111,7 @@ union vhost_user_payload {
 };
 
 #define VHOST_USER_CONFIG_HEADER 12 /* bytes of config before data */
-#define VHOST_USER_INFLIGHT_BYTES 20 /* the struct's tail padding is not sent */
+#define VHOST_USER_INFLIGHT_BYTES 20 /* some front-ends send the struct without its tail padding */
 
 struct vhost_user_message {
 	struct vhost_user_header header;
@@ -133,12 +133,18 @@ struct vhost_user {
 };
 
 /**
- * vhost_user_connect() - a front-end connected
- * @connection: closed
+ * vhost_user_init() - a connection that is not there yet
+ * @connection: filled
  * @vm: what its messages act on
+ */
+void vhost_user_init(struct vhost_user *connection, struct vm *vm);
+
+/**
+ * vhost_user_connect() - a front-end connected
+ * @connection: not connected
  * @fd: the socket, owned from now on
  */
-void vhost_user_connect(struct vhost_user *connection, struct vm *vm, int fd);
+void vhost_user_connect(struct vhost_user *connection, int fd);
 
 /**
  * vhost_user_disconnect() - it is gone: stop its queues with nothing lost, forget its memory

@@ -64,7 +64,7 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
-	vm_reset(vm, false);
+	vm_reset(vm, VM_RESET_GONE);
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		worker_stop(&vm->workers[i]);
 	backend_close(&vm->backend);
@@ -95,15 +95,7 @@ void vm_update_durability(struct vm *vm)
 
 int vm_set_features(struct vm *vm, uint64_t features)
 {
-	uint64_t unknown = features & ~vm_features(vm);
-	bool changed = features != vm->features;
-
-	if (unknown) {
-		log_error("front-end acknowledged features %#llx that were not offered",
-			  (unsigned long long)unknown);
-		return -EINVAL;
-	}
-	if (!changed)
+	if (features == vm->features)
 		return 0;
 	vm_pause(vm);
 	vm->features = features;
@@ -114,17 +106,8 @@ int vm_set_features(struct vm *vm, uint64_t features)
 
 void vm_pause(struct vm *vm)
 {
-	for (uint32_t i = 0; i < vm->options.queues; i++) {
-		struct vhost_queue *queue = &vm->queues[i];
-		uint16_t size = queue->size;
-
-		if (!queue->running)
-			continue;
-		/* A queue without a size does not run; the rest of what is known of it stays. */
-		queue->size = 0;
-		vhost_queue_update(queue);
-		queue->size = size;
-	}
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		vhost_queue_stop(&vm->queues[i]);
 }
 
 int vm_resume(struct vm *vm)
@@ -156,16 +139,16 @@ static void drop_inflight(struct vm *vm)
 	vm->inflight_area = NULL;
 }
 
-void vm_reset(struct vm *vm, bool keep_memory)
+void vm_reset(struct vm *vm, enum vm_reset how)
 {
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
-		vhost_queue_reset(&vm->queues[i]);
+		vhost_queue_reset(&vm->queues[i], how == VM_RESET_GONE);
 	vm->features = 0;
 	vm->has_protocol = false;
 	vm->write_through = false;
 	vm->status = 0;
 	vm_update_durability(vm);
-	if (keep_memory)
+	if (how == VM_RESET_DEVICE)
 		return;
 	drop_inflight(vm);
 	guest_map_clear(&vm->map);

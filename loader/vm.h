@@ -66,8 +66,8 @@ uint64_t vm_features(const struct vm *vm);
  * @vm: the VM
  * @features: a subset of vm_features()
  *
- * Running queues are restarted when the ring's layout of notifications changes.
- * Return: 0, or -EINVAL for features that were not offered.
+ * Running queues are restarted: the features decide how they notify.
+ * Return: 0, or -errno of a queue that did not start again.
  */
 int vm_set_features(struct vm *vm, uint64_t features);
 
@@ -90,12 +90,17 @@ void vm_pause(struct vm *vm);
  */
 int vm_resume(struct vm *vm);
 
+enum vm_reset {
+	VM_RESET_DEVICE, /* the guest's doing: the memory table and eventfds stay */
+	VM_RESET_GONE,	 /* the front-end's connection is gone, and all it gave us */
+};
+
 /**
  * vm_reset() - as after power-on: queues unconfigured, nothing negotiated
  * @vm: the VM
- * @keep_memory: RESET_DEVICE keeps the memory table, a disconnect does not
+ * @how: what is kept
  */
-void vm_reset(struct vm *vm, bool keep_memory);
+void vm_reset(struct vm *vm, enum vm_reset how);
 
 /**
  * vm_inflight_create() - make an area for in-flight tracking
