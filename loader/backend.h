@@ -16,7 +16,7 @@ struct backend_options {
 	const char *image;  /* regular file */
 	const char *device; /* /dev/ngXnY, /dev/nvmeXnY[pZ], any block device */
 	bool null;
-	uint64_t size;	       /* bytes: of a new image, or of the null disk; 0 unset */
+	uint64_t size; /* bytes: of a new image, or of the null disk; 0 unset */
 	bool has_range;
 	uint64_t range_start;  /* logical blocks of the device */
 	uint64_t range_length; /* likewise, above 0 */
@@ -49,11 +49,17 @@ int backend_open(const struct backend_options *options, struct backend *ret_back
 void backend_close(struct backend *backend);
 
 /*
- * The kinds, each in its own file; backend_open() calls them. All log their failures.
- * Range and read-only flags are applied by the caller.
+ * The kinds, each in its own file; backend_open() calls them, with @name as the kernel names the
+ * device. All log their failures; on failure the caller closes what was opened. Range, serial
+ * number and the read-only flag are the caller's to apply.
  */
-int backend_nvme_open(const struct backend_options *options, struct backend *backend);
-int backend_block_open(const struct backend_options *options, struct backend *backend);
+int backend_nvme_open(const struct backend_options *options, const char *name,
+		      struct backend *backend);
+int backend_block_open(const struct backend_options *options, const char *name,
+		       struct backend *backend);
 int backend_file_open(const struct backend_options *options, struct backend *backend);
+
+/* backend_nvme_serves() - whether a device of this name is, or lies on, an NVMe namespace */
+bool backend_nvme_serves(const char *name);
 
 #endif

@@ -11,7 +11,7 @@
 #include "request.h"
 #include "util.h"
 
-#define BIT(n) (1ULL << (n))
+#define BIT(n)	     (1ULL << (n))
 #define SIZE_MAX_CAP (1U << 20) /* what one segment may hold; requests are split anyway */
 
 uint64_t blk_config_features(const struct disk *disk, uint32_t queues)
@@ -40,8 +40,7 @@ static uint32_t segment_bytes(const struct disk *disk)
 	return min(disk->max_transfer, SIZE_MAX_CAP);
 }
 
-void blk_config_fill(const struct disk *disk, uint32_t queues,
-		     uint8_t ret_config[BLK_CONFIG_BYTES])
+void blk_config_fill(const struct disk *disk, uint32_t queues, uint8_t ret_config[BLK_CONFIG_BYTES])
 {
 	uint32_t block = 1U << disk->block_shift;
 	struct virtio_blk_config config = {

@@ -4,7 +4,7 @@
 #include "util.h"
 
 #define BUFFER_BYTES (1ULL << 30) /* the kernel's limit for one registered buffer */
-#define BUFFERS_MAX 16384	  /* and for their number */
+#define BUFFERS_MAX  16384	  /* and for their number */
 
 struct guest_buffers {
 	uint32_t count;
@@ -83,8 +83,8 @@ void guest_buffers_use(const struct guest_buffers *buffers, const struct command
 	if (sqe->opcode == IORING_OP_URING_CMD) {
 		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
 	} else {
-		sqe->opcode = command->op == COMMAND_READ ? IORING_OP_READ_FIXED :
-							    IORING_OP_WRITE_FIXED;
+		sqe->opcode =
+			command->op == COMMAND_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
 	}
 	sqe->buf_index = (uint16_t)index;
 }

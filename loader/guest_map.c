@@ -8,7 +8,7 @@
 #include "sigbus.h"
 #include "util.h"
 
-#define PAGE_BYTES 4096ULL
+#define PAGE_BYTES    4096ULL
 #define HUGE_PAGE_MAX (1ULL << 30)
 
 static bool wraps(uint64_t start, uint64_t size)
@@ -95,8 +95,7 @@ int guest_map_add(struct guest_map *map, const struct guest_map_region *region, 
 		at++;
 	memmove(&memory->region[at + 1], &memory->region[at],
 		(memory->count - at) * sizeof(memory->region[0]));
-	memmove(&map->entry[at + 1], &map->entry[at],
-		(memory->count - at) * sizeof(map->entry[0]));
+	memmove(&map->entry[at + 1], &map->entry[at], (memory->count - at) * sizeof(map->entry[0]));
 	map->entry[at] = entry;
 	memory->region[at] = (struct guest_region){
 		.gpa = region->gpa,

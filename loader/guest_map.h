@@ -24,7 +24,7 @@ struct guest_map_entry {
 };
 
 struct guest_map {
-	struct guest_memory memory;			   /* for the request code, sorted */
+	struct guest_memory memory;			 /* for the request code, sorted */
 	struct guest_map_entry entry[GUEST_REGIONS_MAX]; /* in the same order */
 };
 

@@ -45,8 +45,8 @@ void log_line(int level, const char *format, ...) _printf_(2, 3);
 bool log_limit_pass(struct log_limit *limit);
 
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_WARNING, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 #endif

@@ -23,9 +23,8 @@ int ring_open(unsigned int entries, bool passthrough, int device_fd, struct io_u
  */
 static inline bool ring_has_work(struct io_uring *ring)
 {
-	return io_uring_cq_ready(ring) ||
-	       __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
-		       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+	return io_uring_cq_ready(ring) || __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
+						  (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 /**

@@ -8,7 +8,7 @@
 
 #include "guest_memory.h"
 
-#define PAGE_BYTES 4096UL
+#define PAGE_BYTES  4096UL
 #define GUARDED_MAX (GUEST_REGIONS_MAX + 1) /* and the in-flight area */
 
 atomic_uint sigbus_count;
@@ -44,7 +44,7 @@ static void handler(int signal_number, siginfo_t *info, void *context)
 
 void sigbus_install(void)
 {
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGBUS, &action, NULL);
 }

@@ -9,21 +9,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define ARRAY_SIZE(a)	    (sizeof(a) / sizeof((a)[0]))
+#define _cleanup_(fn)	    __attribute__((cleanup(fn)))
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
 
-#define min(a, b)                                                                                  \
-	({                                                                                         \
-		__auto_type min_a = (a);                                                           \
-		__auto_type min_b = (b);                                                           \
-		min_a < min_b ? min_a : min_b;                                                     \
+#define min(a, b)                              \
+	({                                     \
+		__auto_type min_a = (a);       \
+		__auto_type min_b = (b);       \
+		min_a < min_b ? min_a : min_b; \
 	})
-#define max(a, b)                                                                                  \
-	({                                                                                         \
-		__auto_type max_a = (a);                                                           \
-		__auto_type max_b = (b);                                                           \
-		max_a > max_b ? max_a : max_b;                                                     \
+#define max(a, b)                              \
+	({                                     \
+		__auto_type max_a = (a);       \
+		__auto_type max_b = (b);       \
+		max_a > max_b ? max_a : max_b; \
 	})
 
 /**
@@ -75,15 +75,15 @@ static inline void fclosep(FILE **file)
 		fclose(*file);
 }
 
-#define _cleanup_close_ _cleanup_(fd_closep)
-#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_close_	 _cleanup_(fd_closep)
+#define _cleanup_free_	 _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
-#define steal_pointer(p)                                                                           \
-	({                                                                                         \
-		__auto_type stolen = *(p);                                                         \
-		*(p) = NULL;                                                                       \
-		stolen;                                                                            \
+#define steal_pointer(p)                   \
+	({                                 \
+		__auto_type stolen = *(p); \
+		*(p) = NULL;               \
+		stolen;                    \
 	})
 
 #endif

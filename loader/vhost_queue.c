@@ -143,9 +143,8 @@ static int start(struct vhost_queue *queue)
 	queue->inflight = NULL;
 	if (vm->inflight_area && queue->index < vm->inflight_queues &&
 	    queue->size <= vm->inflight_size)
-		queue->inflight =
-			(void *)((char *)vm->inflight_area +
-				 queue->index * inflight_queue_bytes(vm->inflight_size));
+		queue->inflight = (void *)((char *)vm->inflight_area +
+					   queue->index * inflight_queue_bytes(vm->inflight_size));
 	init_state(queue);
 	queue->running = true;
 	worker_add_queue(queue->worker, queue);
@@ -188,6 +187,14 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
 		worker_swap_fd(queue->worker, queue, slot, fd);
 	else
 		fd_replace(slot, fd);
+}
+
+void vhost_queue_counters(struct vhost_queue *queue, struct queue_counters *ret_counters)
+{
+	if (queue->running)
+		worker_read_counters(queue->worker, queue, ret_counters);
+	else
+		*ret_counters = queue->state.counters;
 }
 
 void vhost_queue_reset(struct vhost_queue *queue, bool gone)

@@ -51,9 +51,9 @@ struct vhost_queue {
 	/* The worker's while running. */
 	struct queue_state state;
 	struct vring_memory vring;
-	struct io *ios;	    /* [size] */
+	struct io *ios; /* [size] */
 	size_t ios_bytes;
-	uint16_t *batch;    /* [size] heads pushed and not published */
+	uint16_t *batch; /* [size] heads pushed and not published */
 	uint16_t batch_count;
 	uint16_t kick_generation; /* tells a stale kick poll's CQE from the current one's */
 	bool paused;		  /* drains: takes nothing new */
@@ -105,6 +105,13 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd);
  * @gone: the front-end is gone: its call and error eventfds, too, which it sets only once
  */
 void vhost_queue_reset(struct vhost_queue *queue, bool gone);
+
+/**
+ * vhost_queue_counters() - what the queue has done since the daemon started
+ * @queue: running or not
+ * @ret_counters: filled
+ */
+void vhost_queue_counters(struct vhost_queue *queue, struct queue_counters *ret_counters);
 
 /**
  * vhost_queue_fault_name() - what was wrong with a ring, for people

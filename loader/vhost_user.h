@@ -57,18 +57,18 @@ enum vhost_user_request {
 };
 
 /* header.flags */
-#define VHOST_USER_VERSION 0x1
+#define VHOST_USER_VERSION	0x1
 #define VHOST_USER_VERSION_MASK 0x3
-#define VHOST_USER_REPLY (1U << 2)
-#define VHOST_USER_NEED_REPLY (1U << 3)
+#define VHOST_USER_REPLY	(1U << 2)
+#define VHOST_USER_NEED_REPLY	(1U << 3)
 
 #define VHOST_USER_TABLE_REGIONS 8 /* in one SET_MEM_TABLE */
-#define VHOST_USER_FDS_MAX 8
-#define VHOST_USER_CONFIG_MAX 256
+#define VHOST_USER_FDS_MAX	 8
+#define VHOST_USER_CONFIG_MAX	 256
 
 /* u64 payload of SET_VRING_KICK, CALL and ERR */
 #define VHOST_USER_VRING_INDEX 0xffULL
-#define VHOST_USER_VRING_NOFD (1ULL << 8)
+#define VHOST_USER_VRING_NOFD  (1ULL << 8)
 
 struct vhost_user_header {
 	uint32_t request;
@@ -110,8 +110,9 @@ union vhost_user_payload {
 	} inflight;
 };
 
-#define VHOST_USER_CONFIG_HEADER 12 /* bytes of config before data */
-#define VHOST_USER_INFLIGHT_BYTES 20 /* some front-ends send the struct without its tail padding */
+#define VHOST_USER_CONFIG_HEADER  12 /* bytes of config before data */
+#define VHOST_USER_INFLIGHT_BYTES 20 /* some front-ends send the struct without its tail padding \
+				      */
 
 struct vhost_user_message {
 	struct vhost_user_header header;
@@ -125,10 +126,10 @@ struct vm;
 /* One front-end's connection. */
 struct vhost_user {
 	struct vm *vm;
-	int fd;		/* the socket, -1 when none is connected */
-	int backend_fd; /* SET_BACKEND_REQ_FD: for messages of ours, or -1 */
+	int fd;		   /* the socket, -1 when none is connected */
+	int backend_fd;	   /* SET_BACKEND_REQ_FD: for messages of ours, or -1 */
 	uint64_t protocol; /* protocol features acknowledged */
-	size_t received; /* bytes of message so far */
+	size_t received;   /* bytes of message so far */
 	struct vhost_user_message message;
 };
 

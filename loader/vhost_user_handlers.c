@@ -15,10 +15,10 @@
 
 #define BIT(n) (1ULL << (n))
 
-#define PROTOCOL_FEATURES                                                                          \
-	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
-	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |              \
-	 BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |     \
+#define PROTOCOL_FEATURES                                                                      \
+	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                \
+	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |          \
+	 BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) | \
 	 BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
 
 /* Handlers return 1 when the payload now holds a reply, 0, or -errno. */
@@ -125,14 +125,15 @@ static int add_region(struct vhost_user *connection, const struct vhost_user_reg
 
 	if (!err)
 		return 0;
-	return refuse(connection, err, "region of %#llx bytes at guest address %#llx, file offset "
+	return refuse(connection, err,
+		      "region of %#llx bytes at guest address %#llx, file offset "
 		      "%#llx: %s",
 		      (unsigned long long)region->size, (unsigned long long)region->gpa,
 		      (unsigned long long)region->mmap_offset,
-		      err == -EINVAL ? "empty, wraps or longer than its file" :
-		      err == -EEXIST ? "overlaps another region" :
-		      err == -ENOSPC ? "too many regions" :
-				       strerror(-err));
+		      err == -EINVAL   ? "empty, wraps or longer than its file"
+		      : err == -EEXIST ? "overlaps another region"
+		      : err == -ENOSPC ? "too many regions"
+				       : strerror(-err));
 }
 
 static int set_mem_table(struct vhost_user *connection)
@@ -438,12 +439,12 @@ static int get_status(struct vhost_user *connection)
 	return reply_u64(connection, connection->vm->status);
 }
 
-#define U64 sizeof(uint64_t), sizeof(uint64_t)
-#define STATE sizeof(struct vhost_vring_state), sizeof(struct vhost_vring_state)
-#define ADDR sizeof(struct vhost_vring_addr), sizeof(struct vhost_vring_addr)
-#define TABLE 8, sizeof(((union vhost_user_payload *)0)->table)
-#define SLOT 40, 40
-#define CONFIG VHOST_USER_CONFIG_HEADER, VHOST_USER_CONFIG_HEADER + VHOST_USER_CONFIG_MAX
+#define U64	 sizeof(uint64_t), sizeof(uint64_t)
+#define STATE	 sizeof(struct vhost_vring_state), sizeof(struct vhost_vring_state)
+#define ADDR	 sizeof(struct vhost_vring_addr), sizeof(struct vhost_vring_addr)
+#define TABLE	 8, sizeof(((union vhost_user_payload *)0)->table)
+#define SLOT	 40, 40
+#define CONFIG	 VHOST_USER_CONFIG_HEADER, VHOST_USER_CONFIG_HEADER + VHOST_USER_CONFIG_MAX
 #define INFLIGHT VHOST_USER_INFLIGHT_BYTES, sizeof(((union vhost_user_payload *)0)->inflight)
 
 /* Requests by number: handler, least and most payload bytes, least and most descriptors. */
@@ -453,36 +454,36 @@ static const struct {
 	uint32_t size_min, size_max;
 	uint32_t fds_min, fds_max;
 } requests[VHOST_USER_REQUEST_MAX] = {
-	[VHOST_USER_GET_FEATURES] = { "GET_FEATURES", get_features, 0, 8, 0, 0 },
-	[VHOST_USER_SET_FEATURES] = { "SET_FEATURES", set_features, U64, 0, 0 },
-	[VHOST_USER_SET_OWNER] = { "SET_OWNER", set_owner, 0, 8, 0, 0 },
-	[VHOST_USER_RESET_OWNER] = { "RESET_OWNER", reset_owner, 0, 8, 0, 0 },
-	[VHOST_USER_SET_MEM_TABLE] = { "SET_MEM_TABLE", set_mem_table, TABLE, 0, 8 },
-	[VHOST_USER_SET_VRING_NUM] = { "SET_VRING_NUM", set_vring_num, STATE, 0, 0 },
-	[VHOST_USER_SET_VRING_ADDR] = { "SET_VRING_ADDR", set_vring_addr, ADDR, 0, 0 },
-	[VHOST_USER_SET_VRING_BASE] = { "SET_VRING_BASE", set_vring_base, STATE, 0, 0 },
-	[VHOST_USER_GET_VRING_BASE] = { "GET_VRING_BASE", get_vring_base, STATE, 0, 0 },
-	[VHOST_USER_SET_VRING_KICK] = { "SET_VRING_KICK", set_vring_kick, U64, 0, 1 },
-	[VHOST_USER_SET_VRING_CALL] = { "SET_VRING_CALL", set_vring_call, U64, 0, 1 },
-	[VHOST_USER_SET_VRING_ERR] = { "SET_VRING_ERR", set_vring_err, U64, 0, 1 },
-	[VHOST_USER_GET_PROTOCOL_FEATURES] = { "GET_PROTOCOL_FEATURES", get_protocol_features, 0, 8,
-					       0, 0 },
-	[VHOST_USER_SET_PROTOCOL_FEATURES] = { "SET_PROTOCOL_FEATURES", set_protocol_features, U64,
-					       0, 0 },
-	[VHOST_USER_GET_QUEUE_NUM] = { "GET_QUEUE_NUM", get_queue_num, 0, 8, 0, 0 },
-	[VHOST_USER_SET_VRING_ENABLE] = { "SET_VRING_ENABLE", set_vring_enable, STATE, 0, 0 },
-	[VHOST_USER_SET_BACKEND_REQ_FD] = { "SET_BACKEND_REQ_FD", set_backend_req_fd, 0, 8, 1, 1 },
-	[VHOST_USER_GET_CONFIG] = { "GET_CONFIG", get_config, CONFIG, 0, 0 },
-	[VHOST_USER_SET_CONFIG] = { "SET_CONFIG", set_config, CONFIG, 0, 0 },
-	[VHOST_USER_GET_INFLIGHT_FD] = { "GET_INFLIGHT_FD", get_inflight_fd, INFLIGHT, 0, 0 },
-	[VHOST_USER_SET_INFLIGHT_FD] = { "SET_INFLIGHT_FD", set_inflight_fd, INFLIGHT, 1, 1 },
-	[VHOST_USER_RESET_DEVICE] = { "RESET_DEVICE", reset_device, 0, 8, 0, 0 },
-	[VHOST_USER_GET_MAX_MEM_SLOTS] = { "GET_MAX_MEM_SLOTS", get_max_mem_slots, 0, 8, 0, 0 },
-	[VHOST_USER_ADD_MEM_REG] = { "ADD_MEM_REG", add_mem_reg, SLOT, 1, 1 },
+	[VHOST_USER_GET_FEATURES] = {"GET_FEATURES", get_features, 0, 8, 0, 0},
+	[VHOST_USER_SET_FEATURES] = {"SET_FEATURES", set_features, U64, 0, 0},
+	[VHOST_USER_SET_OWNER] = {"SET_OWNER", set_owner, 0, 8, 0, 0},
+	[VHOST_USER_RESET_OWNER] = {"RESET_OWNER", reset_owner, 0, 8, 0, 0},
+	[VHOST_USER_SET_MEM_TABLE] = {"SET_MEM_TABLE", set_mem_table, TABLE, 0, 8},
+	[VHOST_USER_SET_VRING_NUM] = {"SET_VRING_NUM", set_vring_num, STATE, 0, 0},
+	[VHOST_USER_SET_VRING_ADDR] = {"SET_VRING_ADDR", set_vring_addr, ADDR, 0, 0},
+	[VHOST_USER_SET_VRING_BASE] = {"SET_VRING_BASE", set_vring_base, STATE, 0, 0},
+	[VHOST_USER_GET_VRING_BASE] = {"GET_VRING_BASE", get_vring_base, STATE, 0, 0},
+	[VHOST_USER_SET_VRING_KICK] = {"SET_VRING_KICK", set_vring_kick, U64, 0, 1},
+	[VHOST_USER_SET_VRING_CALL] = {"SET_VRING_CALL", set_vring_call, U64, 0, 1},
+	[VHOST_USER_SET_VRING_ERR] = {"SET_VRING_ERR", set_vring_err, U64, 0, 1},
+	[VHOST_USER_GET_PROTOCOL_FEATURES] = {"GET_PROTOCOL_FEATURES", get_protocol_features, 0, 8,
+					      0, 0},
+	[VHOST_USER_SET_PROTOCOL_FEATURES] = {"SET_PROTOCOL_FEATURES", set_protocol_features, U64,
+					      0, 0},
+	[VHOST_USER_GET_QUEUE_NUM] = {"GET_QUEUE_NUM", get_queue_num, 0, 8, 0, 0},
+	[VHOST_USER_SET_VRING_ENABLE] = {"SET_VRING_ENABLE", set_vring_enable, STATE, 0, 0},
+	[VHOST_USER_SET_BACKEND_REQ_FD] = {"SET_BACKEND_REQ_FD", set_backend_req_fd, 0, 8, 1, 1},
+	[VHOST_USER_GET_CONFIG] = {"GET_CONFIG", get_config, CONFIG, 0, 0},
+	[VHOST_USER_SET_CONFIG] = {"SET_CONFIG", set_config, CONFIG, 0, 0},
+	[VHOST_USER_GET_INFLIGHT_FD] = {"GET_INFLIGHT_FD", get_inflight_fd, INFLIGHT, 0, 0},
+	[VHOST_USER_SET_INFLIGHT_FD] = {"SET_INFLIGHT_FD", set_inflight_fd, INFLIGHT, 1, 1},
+	[VHOST_USER_RESET_DEVICE] = {"RESET_DEVICE", reset_device, 0, 8, 0, 0},
+	[VHOST_USER_GET_MAX_MEM_SLOTS] = {"GET_MAX_MEM_SLOTS", get_max_mem_slots, 0, 8, 0, 0},
+	[VHOST_USER_ADD_MEM_REG] = {"ADD_MEM_REG", add_mem_reg, SLOT, 1, 1},
 	/* Front-ends may send the region's descriptor here too. */
-	[VHOST_USER_REM_MEM_REG] = { "REM_MEM_REG", rem_mem_reg, SLOT, 0, 1 },
-	[VHOST_USER_SET_STATUS] = { "SET_STATUS", set_status, U64, 0, 0 },
-	[VHOST_USER_GET_STATUS] = { "GET_STATUS", get_status, 0, 8, 0, 0 },
+	[VHOST_USER_REM_MEM_REG] = {"REM_MEM_REG", rem_mem_reg, SLOT, 0, 1},
+	[VHOST_USER_SET_STATUS] = {"SET_STATUS", set_status, U64, 0, 0},
+	[VHOST_USER_GET_STATUS] = {"GET_STATUS", get_status, 0, 8, 0, 0},
 };
 
 const char *vhost_user_name(uint32_t request)

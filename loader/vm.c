@@ -26,9 +26,10 @@ static int start_workers(struct vm *vm)
 		err = worker_start(worker);
 		if (err) {
 			log_error("worker %u: io_uring: %s%s", i, strerror(-err),
-				  err == -EPERM ? "; allow it with sysctl kernel.io_uring_disabled=0" :
-				  err == -ENOMEM ? "; raise the memlock limit" :
-						   "");
+				  err == -EPERM
+					  ? "; allow it with sysctl kernel.io_uring_disabled=0"
+				  : err == -ENOMEM ? "; raise the memlock limit"
+						   : "");
 			return err;
 		}
 		vm->workers_started++;

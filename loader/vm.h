@@ -12,15 +12,15 @@
 #include "vhost_queue.h"
 #include "worker.h"
 
-#define VM_QUEUES_MAX WORKER_QUEUES_MAX
+#define VM_QUEUES_MAX  WORKER_QUEUES_MAX
 #define VM_WORKERS_MAX 64
 
 struct vm_options {
 	const char *name;
-	uint32_t queues;  /* offered to the guest, 1..VM_QUEUES_MAX */
-	uint32_t workers; /* 1..VM_WORKERS_MAX */
+	uint32_t queues;	  /* offered to the guest, 1..VM_QUEUES_MAX */
+	uint32_t workers;	  /* 1..VM_WORKERS_MAX */
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
-	uint32_t spin_us; /* most a worker spins before it sleeps */
+	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
 };
 
@@ -28,11 +28,11 @@ struct vm {
 	struct vm_options options;
 	struct backend backend;
 	struct guest_map map;
-	uint64_t features; /* virtio features the front-end acknowledged */
-	bool has_protocol; /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
-	uint8_t status;	   /* virtio device status, §2.1 */
+	uint64_t features;  /* virtio features the front-end acknowledged */
+	bool has_protocol;  /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
+	uint8_t status;	    /* virtio device status, §2.1 */
 	bool write_through; /* the guest chose it in configuration space */
-	bool memory_seen;  /* a memory table was set: queues may start */
+	bool memory_seen;   /* a memory table was set: queues may start */
 
 	void *inflight_area;
 	size_t inflight_bytes;

@@ -16,7 +16,7 @@
 #include "virtqueue.h"
 #include "worker_io.h"
 
-#define SPIN_FIRST_NS 4000	/* what spinning starts with when it seems worth it */
+#define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
 static uint64_t now_ns(void)
@@ -85,7 +85,8 @@ static uint32_t reap(struct worker *worker)
 	struct io_uring_cqe *cqe;
 	uint32_t head, count = 0;
 
-	io_uring_for_each_cqe(&worker->ring, head, cqe) {
+	io_uring_for_each_cqe(&worker->ring, head, cqe)
+	{
 		completed(worker, cqe);
 		count++;
 	}
@@ -212,7 +213,7 @@ static void kicks_off(struct worker *worker)
 
 static void sleep_until_event(struct worker *worker)
 {
-	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
+	struct __kernel_timespec limit = {.tv_nsec = POLLED_SLEEP_NS};
 	struct io_uring_cqe *cqe;
 	bool polled;
 	uint64_t start;
@@ -376,7 +377,7 @@ static bool run_add(struct worker *worker, struct worker_call *call)
 
 void worker_add_queue(struct worker *worker, struct vhost_queue *queue)
 {
-	struct worker_call call = { .run = run_add, .queue = queue };
+	struct worker_call call = {.run = run_add, .queue = queue};
 
 	call_worker(worker, &call);
 }
@@ -409,7 +410,7 @@ static bool run_remove(struct worker *worker, struct worker_call *call)
 
 void worker_remove_queue(struct worker *worker, struct vhost_queue *queue)
 {
-	struct worker_call call = { .run = run_remove, .queue = queue };
+	struct worker_call call = {.run = run_remove, .queue = queue};
 
 	call_worker(worker, &call);
 }
@@ -425,7 +426,26 @@ static bool run_swap_fd(struct worker *worker, struct worker_call *call)
 
 void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd)
 {
-	struct worker_call call = { .run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd };
+	struct worker_call call = {.run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd};
+
+	call_worker(worker, &call);
+}
+
+static bool run_read_counters(struct worker *worker, struct worker_call *call)
+{
+	(void)worker;
+	*call->counters = call->queue->state.counters;
+	return true;
+}
+
+void worker_read_counters(struct worker *worker, struct vhost_queue *queue,
+			  struct queue_counters *ret_counters)
+{
+	struct worker_call call = {
+		.run = run_read_counters,
+		.queue = queue,
+		.counters = ret_counters,
+	};
 
 	call_worker(worker, &call);
 }
@@ -439,7 +459,7 @@ static bool run_register_memory(struct worker *worker, struct worker_call *call)
 
 int worker_register_memory(struct worker *worker)
 {
-	struct worker_call call = { .run = run_register_memory };
+	struct worker_call call = {.run = run_register_memory};
 
 	if (!worker->pin_memory)
 		return 0;

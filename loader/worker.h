@@ -16,9 +16,9 @@
 #include "ring.h"
 #include "vhost_queue.h"
 
-#define WORKER_QUEUES_MAX 256
+#define WORKER_QUEUES_MAX     256
 #define WORKER_BOUNCE_BUFFERS 8
-#define WORKER_RING_ENTRIES 1024
+#define WORKER_RING_ENTRIES   1024
 
 struct guest_buffers;
 
@@ -28,6 +28,7 @@ struct worker_call {
 	struct vhost_queue *queue;
 	int *slot;
 	int fd;
+	struct queue_counters *counters;
 	int result;
 };
 
@@ -53,7 +54,7 @@ struct worker {
 	struct vhost_queue *queues[WORKER_QUEUES_MAX];
 	uint32_t queue_count;
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
-	bool call_waits; /* the call was run and is not done yet */
+	bool call_waits;  /* the call was run and is not done yet */
 	uint64_t spin_ns; /* adapted, 0..spin_budget_ns */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];
 	uint32_t bounce_count;
@@ -100,6 +101,15 @@ void worker_remove_queue(struct worker *worker, struct vhost_queue *queue);
  * @fd: new descriptor, owned, or -1
  */
 void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd);
+
+/**
+ * worker_read_counters() - copy a queue's counters while it is served
+ * @worker: the one that serves it
+ * @queue: the queue
+ * @ret_counters: filled
+ */
+void worker_read_counters(struct worker *worker, struct vhost_queue *queue,
+			  struct queue_counters *ret_counters);
 
 /**
  * worker_register_memory() - pin the guest's memory anew, after the table changed

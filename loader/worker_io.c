@@ -97,8 +97,8 @@ static void send_later(struct worker *worker, struct io *io)
 	io->delay.seconds = (int64_t)(ms / 1000);
 	io->delay.nanoseconds = (int64_t)(ms % 1000) * 1000000;
 	io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&io->delay, 0, 0);
-	io_uring_sqe_set_data64(
-		sqe, sqe_user_data(SQE_TAG_RETRY, io->queue->index, io->request.head));
+	io_uring_sqe_set_data64(sqe,
+				sqe_user_data(SQE_TAG_RETRY, io->queue->index, io->request.head));
 	io->queue->state.counters.retries++;
 }
 
@@ -186,8 +186,8 @@ static bool start_request(struct worker *worker, struct vhost_queue *queue, uint
 	io->busy = true;
 	queue->state.in_flight++;
 	drive(worker, io,
-	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request) :
-							     COMMAND_DONE);
+	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request)
+							   : COMMAND_DONE);
 	return true;
 }
 
