@@ -15,7 +15,7 @@
 #endif
 
 /* One load or store of the whole object: the other side may change it at any time. */
-#define load_once(p) (*(const volatile __typeof__(*(p)) *)(p))
+#define load_once(p)	 (*(const volatile __typeof__(*(p)) *)(p))
 #define store_once(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
 
 /* VIRTIO 1 and NVMe are little-endian whatever the host is. */
@@ -33,6 +33,6 @@
 #define cpu_to_le64(x) le64_to_cpu(x)
 
 #define NVR_SECTOR_SHIFT 9 /* virtio-blk counts 512-byte sectors whatever the format, §5.2.6 */
-#define NVR_SECTOR_SIZE (1U << NVR_SECTOR_SHIFT)
+#define NVR_SECTOR_SIZE	 (1U << NVR_SECTOR_SHIFT)
 
 #endif

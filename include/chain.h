@@ -17,8 +17,8 @@
 /* Data segments of a request as seg_max announces, and room for a header in several pieces, the
  * status, and segments that memory regions cut in two. */
 #define CHAIN_DATA_SEGMENTS 254
-#define CHAIN_SEGMENTS 288
-#define CHAIN_PIECES 4 /* memory regions one descriptor may span */
+#define CHAIN_SEGMENTS	    288
+#define CHAIN_PIECES	    4 /* memory regions one descriptor may span */
 
 /* Layout of struct iovec, which the kernel reads straight from here. */
 struct segment {
@@ -28,7 +28,7 @@ struct segment {
 
 /* chain.flags */
 #define CHAIN_BAD_ADDRESS (1U << 0) /* a descriptor points outside guest memory */
-#define CHAIN_TOO_LONG (1U << 1)    /* more segments than fit */
+#define CHAIN_TOO_LONG	  (1U << 1) /* more segments than fit */
 
 struct chain {
 	__u16 count;	/* segments, readable ones first */

@@ -15,22 +15,22 @@ enum command_op {
 	COMMAND_READ,
 	COMMAND_WRITE,
 	COMMAND_FLUSH,
-	COMMAND_DEALLOCATE, /* NVMe Dataset Management, all ranges of the request */
-	COMMAND_ZERO,	    /* NVMe Write Zeroes */
-	COMMAND_FALLOCATE,  /* files and block devices */
+	COMMAND_DEALLOCATE,	   /* NVMe Dataset Management, all ranges of the request */
+	COMMAND_ZERO,		   /* NVMe Write Zeroes */
+	COMMAND_FALLOCATE,	   /* files and block devices */
 	COMMAND_WRITE_ZERO_BUFFER, /* where neither is had: addr is for the engine to fill */
 };
 
 /* command.flags */
 #define COMMAND_DURABLE (1U << 0) /* FUA, RWF_DSYNC */
-#define COMMAND_UNMAP (1U << 1)	  /* zeroed blocks may be deallocated */
-#define COMMAND_BOUNCE (1U << 2)  /* buffers are not aligned for O_DIRECT */
+#define COMMAND_UNMAP	(1U << 1) /* zeroed blocks may be deallocated */
+#define COMMAND_BOUNCE	(1U << 2) /* buffers are not aligned for O_DIRECT */
 
 #define COMMAND_BOUNCE_BYTES (256U << 10) /* largest transfer by bounce or zero buffer */
-#define COMMAND_RETRIES 5 /* as the NVMe driver does for the block layer (nvme_max_retries) */
+#define COMMAND_RETRIES	     5 /* as the NVMe driver does for the block layer (nvme_max_retries) */
 
 /* fallocate modes, linux/falloc.h, which BPF programs cannot include beside vmlinux.h */
-#define COMMAND_FALLOC_KEEP_SIZE 0x01
+#define COMMAND_FALLOC_KEEP_SIZE  0x01
 #define COMMAND_FALLOC_PUNCH_HOLE 0x02
 #define COMMAND_FALLOC_ZERO_RANGE 0x10
 
@@ -121,8 +121,8 @@ NVR_INLINE enum command_step command_transfer(const struct disk *disk, struct re
 		command->flags |= COMMAND_BOUNCE;
 		if (left > COMMAND_BOUNCE_BYTES)
 			bytes = COMMAND_BOUNCE_BYTES;
-	} else if (left > limit || (left / DISK_FRAGMENT) + 2ULL * (end - first) >
-					   disk->max_segments) {
+	} else if (left > limit ||
+		   (left / DISK_FRAGMENT) + 2ULL * (end - first) > disk->max_segments) {
 		bytes = command_fit(disk, request, left < limit ? left : limit);
 	}
 	if (bytes < left)
@@ -131,9 +131,9 @@ NVR_INLINE enum command_step command_transfer(const struct disk *disk, struct re
 	command->bytes = bytes;
 	command->count = end - first;
 	if (first < CHAIN_SEGMENTS)
-		command->addr = command->count == 1 ?
-					request->chain.segment[first].addr :
-					(__u64)(__UINTPTR_TYPE__)&request->chain.segment[first];
+		command->addr = command->count == 1
+					? request->chain.segment[first].addr
+					: (__u64)(__UINTPTR_TYPE__)&request->chain.segment[first];
 	return COMMAND_SEND;
 }
 
@@ -177,8 +177,8 @@ NVR_INLINE enum command_step command_deallocate(const struct disk *disk, struct 
 
 		dsm->attributes = 0;
 		dsm->blocks = cpu_to_le32(range->sectors >> shift);
-		dsm->lba = cpu_to_le64((disk->offset >> disk->block_shift) +
-				       (range->sector >> shift));
+		dsm->lba =
+			cpu_to_le64((disk->offset >> disk->block_shift) + (range->sector >> shift));
 	}
 	command->op = COMMAND_DEALLOCATE;
 	command->flags = 0;
@@ -235,8 +235,8 @@ NVR_INLINE enum command_step command_ranges(const struct disk *disk, struct requ
 		range = &request->range[request->range_at];
 		bytes = (__u64)range->sectors << NVR_SECTOR_SHIFT;
 		if (request->done < bytes) {
-			command->offset = disk->offset + (range->sector << NVR_SECTOR_SHIFT) +
-					  request->done;
+			command->offset =
+				disk->offset + (range->sector << NVR_SECTOR_SHIFT) + request->done;
 			command->count = 1;
 			command->addr = 0;
 			command_zero(disk, request, range, bytes - request->done);

@@ -22,8 +22,8 @@ NVR_INLINE enum command_step completion_nvme(struct request *request, int result
 	struct command *command = &request->command;
 
 	if (result) {
-		int retry = result > 0 ? !(result & NVME_STATUS_DNR) :
-					 result == -EAGAIN || result == -EINTR;
+		int retry = result > 0 ? !(result & NVME_STATUS_DNR)
+				       : result == -EAGAIN || result == -EINTR;
 
 		if (retry && request->retries < COMMAND_RETRIES) {
 			request->retries++;
@@ -100,8 +100,8 @@ NVR_INLINE enum command_step command_completed(const struct disk *disk, struct r
 {
 	enum command_step step;
 
-	step = disk->kind == DISK_NVME ? completion_nvme(request, result) :
-					 completion_file(request, result);
+	step = disk->kind == DISK_NVME ? completion_nvme(request, result)
+				       : completion_file(request, result);
 	if (step != COMMAND_SEND)
 		return step;
 	request->retries = 0;

@@ -11,7 +11,7 @@
 #include "arch.h"
 
 /* What QEMU can use at most with CONFIGURE_MEM_SLOTS; a power of two bounds the search. */
-#define GUEST_REGIONS_MAX 512
+#define GUEST_REGIONS_MAX   512
 #define GUEST_REGIONS_STEPS 10
 
 struct guest_region {

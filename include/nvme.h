@@ -18,13 +18,13 @@ enum nvme_opcode {
 	NVME_DATASET_MANAGEMENT = 0x09,
 };
 
-#define NVME_RW_FUA (1U << 30)	   /* cdw12 */
-#define NVME_ZEROES_DEAC (1U << 25) /* cdw12 */
-#define NVME_DSM_DEALLOCATE (1U << 2) /* cdw11 */
+#define NVME_RW_FUA	    (1U << 30) /* cdw12 */
+#define NVME_ZEROES_DEAC    (1U << 25) /* cdw12 */
+#define NVME_DSM_DEALLOCATE (1U << 2)  /* cdw11 */
 
-#define NVME_STATUS_DNR 0x4000	   /* do not retry, as the driver reports it in cqe->res */
-#define NVME_STATUS_CODE 0x7ff	   /* status code type and status code */
-#define NVME_STATUS_OPCODE 0x01	   /* invalid command opcode */
+#define NVME_STATUS_DNR	   0x4000 /* do not retry, as the driver reports it in cqe->res */
+#define NVME_STATUS_CODE   0x7ff  /* status code type and status code */
+#define NVME_STATUS_OPCODE 0x01	  /* invalid command opcode */
 
 /**
  * nvme_fill() - build the 72 bytes that IORING_OP_URING_CMD carries

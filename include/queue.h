@@ -13,8 +13,8 @@
 
 /* queue_state.flags */
 #define QUEUE_EVENT_IDX (1U << 0) /* VIRTIO_F_EVENT_IDX negotiated */
-#define QUEUE_INDIRECT (1U << 1)  /* VIRTIO_F_INDIRECT_DESC negotiated */
-#define QUEUE_BROKEN (1U << 2)	  /* the ring made no sense; served again only after a restart */
+#define QUEUE_INDIRECT	(1U << 1) /* VIRTIO_F_INDIRECT_DESC negotiated */
+#define QUEUE_BROKEN	(1U << 2) /* the ring made no sense; served again only after a restart */
 
 /* Why a queue was stopped: queue_state.broken. */
 enum queue_fault {
@@ -34,23 +34,24 @@ enum queue_fault {
 };
 
 struct queue_counters {
-	__u64 requests;	    /* taken from the avail ring */
-	__u64 completed;    /* put into the used ring */
-	__u64 errors;	    /* of those, with a status other than OK */
-	__u64 bytes_read;   /* payload of successful reads */
+	__u64 requests;	  /* taken from the avail ring */
+	__u64 completed;  /* put into the used ring */
+	__u64 errors;	  /* of those, with a status other than OK */
+	__u64 bytes_read; /* payload of successful reads */
 	__u64 bytes_written;
-	__u64 kicks;	    /* doorbells seen */
-	__u64 interrupts;   /* call eventfd writes */
-	__u64 commands;	    /* commands sent to the back-end */
-	__u64 retries;	    /* of those, sent again after a passing error */
-	__u64 bounced;	    /* of those, through a bounce buffer */
-	__u64 resubmitted;  /* requests taken over from a process that died */
+	__u64 kicks;	   /* doorbells seen */
+	__u64 interrupts;  /* call eventfd writes */
+	__u64 commands;	   /* commands sent to the back-end */
+	__u64 retries;	   /* of those, sent again after a passing error */
+	__u64 bounced;	   /* of those, through a bounce buffer */
+	__u64 resubmitted; /* requests taken over from a process that died */
 };
 
 struct queue_state {
 	__u16 size;	  /* entries, power of two, 1..QUEUE_SIZE_MAX */
 	__u16 last_avail; /* next avail entry to take, free-running */
-	__u16 used_idx;	  /* next used entry to fill, free-running, ahead of the ring's until published */
+	__u16 used_idx;	  /* next used entry to fill, free-running, ahead of the ring's until
+			     published */
 	__u16 published;  /* used_idx as the driver sees it */
 	__u16 signalled;  /* used_idx at the last notification decision */
 	__u16 fault;	  /* enum queue_fault */

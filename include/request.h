@@ -30,10 +30,10 @@ struct request_dsm_range {
 
 /* The command under way, built by command.h. */
 struct command {
-	__u8 op;     /* enum command_op */
-	__u8 flags;  /* COMMAND_* */
-	__u16 count; /* segments, ranges */
-	__u32 mode;  /* fallocate mode */
+	__u8 op;      /* enum command_op */
+	__u8 flags;   /* COMMAND_* */
+	__u16 count;  /* segments, ranges */
+	__u32 mode;   /* fallocate mode */
 	__u64 offset; /* bytes from the device's start */
 	__u64 bytes;
 	__u64 addr; /* buffer, or segment array when count is above 1 */
@@ -93,8 +93,8 @@ NVR_INLINE __u32 request_consume(struct request *request, void *buffer, __u32 le
 			break;
 		segment = &request->chain.segment[at];
 		now = segment->len < len - done ? (__u32)segment->len : len - done;
-		if (to_guest ? guest_write(segment->addr, (char *)buffer + done, now) :
-			       guest_read((char *)buffer + done, segment->addr, now))
+		if (to_guest ? guest_write(segment->addr, (char *)buffer + done, now)
+			     : guest_read((char *)buffer + done, segment->addr, now))
 			break;
 		segment->addr += now;
 		segment->len -= now;

@@ -7,15 +7,15 @@
 
 #include "nvme.h"
 
-#define SQE_FILE_DEVICE 0 /* index among the ring's registered files */
-#define SQE_RWF_DSYNC 0x02 /* linux/fs.h */
+#define SQE_FILE_DEVICE 0    /* index among the ring's registered files */
+#define SQE_RWF_DSYNC	0x02 /* linux/fs.h */
 
 /* user_data: what completed. Requests carry queue and head in the low words. */
-#define SQE_TAG_SHIFT 56
+#define SQE_TAG_SHIFT	56
 #define SQE_TAG_REQUEST 1ULL
-#define SQE_TAG_KICK 2ULL   /* low 32 bits: queue */
-#define SQE_TAG_WAKE 3ULL   /* the control thread wants something */
-#define SQE_TAG_RETRY 4ULL  /* a delay before a command is sent again; like a request */
+#define SQE_TAG_KICK	2ULL /* low 32 bits: queue */
+#define SQE_TAG_WAKE	3ULL /* the control thread wants something */
+#define SQE_TAG_RETRY	4ULL /* a delay before a command is sent again; like a request */
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

@@ -87,7 +87,7 @@ static int lock_bytes(const struct backend *backend)
 		.l_start = (off_t)disk->offset,
 		.l_len = (off_t)(disk->sectors << NVR_SECTOR_SHIFT),
 	};
-	const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
 
 	for (int waited = 0; waited <= LOCK_WAIT_MS; waited += LOCK_POLL_MS) {
 		if (!fcntl(backend->fd, F_OFD_SETLK, &lock))
@@ -117,7 +117,7 @@ static void set_id(const struct backend_options *options, struct disk *disk)
 
 int backend_open(const struct backend_options *options, struct backend *ret_backend)
 {
-	struct backend backend = {.fd = -1, .claim_fd = -1};
+	struct backend backend = { .fd = -1, .claim_fd = -1 };
 	int err = 0;
 
 	if (options->null)

@@ -30,7 +30,7 @@ struct namespace
 static bool parse_name(const char *name, struct namespace *ret_names)
 {
 	unsigned int controller, nsid, partition;
-	struct namespace names = {0};
+	struct namespace names = { 0 };
 	int end = 0;
 
 	if (sscanf(name, "ng%un%u%n", &controller, &nsid, &end) != 2 || name[end]) {

@@ -44,38 +44,39 @@ enum option_key {
 };
 
 static const struct argp_option options[] = {
-	{.doc = "Where the front-end (QEMU) connects:", .group = 1},
-	{"socket", OPT_SOCKET, "PATH", 0, "listen on this Unix socket", 1},
-	{"socket-fd", OPT_SOCKET_FD, "N", 0, "use inherited listening socket N", 1},
-	{.doc = "What the guest's disk is, one of:", .group = 2},
-	{"device", OPT_DEVICE, "DEV", 0,
-	 "NVMe namespace or partition (by passthrough), or any block device", 2},
-	{"image", OPT_IMAGE, "FILE", 0, "regular file", 2},
-	{"null", OPT_NULL, "SIZE", 0, "a disk that moves no data, for measuring", 2},
-	{.doc = "More about the disk:", .group = 3},
-	{"range", OPT_RANGE, "START+LENGTH", 0, "serve only these logical blocks of the device", 3},
-	{"size", OPT_SIZE, "SIZE", 0, "create a missing --image with so many bytes (K, M, G, T)",
-	 3},
-	{"read-only", OPT_READ_ONLY, NULL, 0, "the guest cannot write", 3},
-	{"serial", OPT_SERIAL, "TEXT", 0, "serial number, up to 20 characters", 3},
-	{"cache", OPT_CACHE, "MODE", 0,
-	 "files and block devices: direct (default), or buffered by the host's page cache", 3},
-	{.doc = "How it is served:", .group = 4},
-	{"queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4},
-	{"workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4},
-	{"cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
-	 4},
-	{"spin-us", OPT_SPIN_US, "N", 0,
-	 "microseconds a worker looks for more work before it sleeps, at most; adapted to the "
-	 "load, 0 for never (32)",
-	 4},
-	{"pin-memory", OPT_PIN_MEMORY, NULL, 0,
-	 "pin guest memory once, not for each request; never with a balloon, free page "
-	 "reporting or virtio-mem",
-	 4},
-	{"name", OPT_NAME, "VM", 0, "stands in every line of the log", 4},
-	{"verbose", OPT_VERBOSE, NULL, 0, "log more", 4},
-	{0},
+	{ .doc = "Where the front-end (QEMU) connects:", .group = 1 },
+	{ "socket", OPT_SOCKET, "PATH", 0, "listen on this Unix socket", 1 },
+	{ "socket-fd", OPT_SOCKET_FD, "N", 0, "use inherited listening socket N", 1 },
+	{ .doc = "What the guest's disk is, one of:", .group = 2 },
+	{ "device", OPT_DEVICE, "DEV", 0,
+	  "NVMe namespace or partition (by passthrough), or any block device", 2 },
+	{ "image", OPT_IMAGE, "FILE", 0, "regular file", 2 },
+	{ "null", OPT_NULL, "SIZE", 0, "a disk that moves no data, for measuring", 2 },
+	{ .doc = "More about the disk:", .group = 3 },
+	{ "range", OPT_RANGE, "START+LENGTH", 0, "serve only these logical blocks of the device",
+	  3 },
+	{ "size", OPT_SIZE, "SIZE", 0, "create a missing --image with so many bytes (K, M, G, T)",
+	  3 },
+	{ "read-only", OPT_READ_ONLY, NULL, 0, "the guest cannot write", 3 },
+	{ "serial", OPT_SERIAL, "TEXT", 0, "serial number, up to 20 characters", 3 },
+	{ "cache", OPT_CACHE, "MODE", 0,
+	  "files and block devices: direct (default), or buffered by the host's page cache", 3 },
+	{ .doc = "How it is served:", .group = 4 },
+	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
+	{ "workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4 },
+	{ "cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
+	  4 },
+	{ "spin-us", OPT_SPIN_US, "N", 0,
+	  "microseconds a worker looks for more work before it sleeps, at most; adapted to the "
+	  "load, 0 for never (32)",
+	  4 },
+	{ "pin-memory", OPT_PIN_MEMORY, NULL, 0,
+	  "pin guest memory once, not for each request; never with a balloon, free page "
+	  "reporting or virtio-mem",
+	  4 },
+	{ "name", OPT_NAME, "VM", 0, "stands in every line of the log", 4 },
+	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
+	{ 0 },
 };
 
 /* A number option, or the end with a message that names it. */
@@ -264,7 +265,7 @@ int cmd_serve(int argc, char **argv)
 	};
 	struct settings settings = {
 		.socket_fd = -1,
-		.vm = {.queues = DEFAULT_QUEUES, .workers = 1, .spin_us = DEFAULT_SPIN_US},
+		.vm = { .queues = DEFAULT_QUEUES, .workers = 1, .spin_us = DEFAULT_SPIN_US },
 	};
 	char name[] = "nvring serve";
 

@@ -61,7 +61,7 @@ bool log_limit_pass(struct log_limit *limit)
 	if (!limit->window_start_ms || now_ms - limit->window_start_ms > LIMIT_WINDOW_MS) {
 		if (limit->suppressed)
 			log_warn("%u similar lines were not shown", limit->suppressed);
-		*limit = (struct log_limit){.window_start_ms = now_ms};
+		*limit = (struct log_limit){ .window_start_ms = now_ms };
 	}
 	if (limit->in_window >= LIMIT_BURST) {
 		limit->suppressed++;

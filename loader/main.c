@@ -10,8 +10,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{"serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground"},
-	{"features", cmd_features, "show what this kernel and machine allow, row by row"},
+	{ "serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground" },
+	{ "features", cmd_features, "show what this kernel and machine allow, row by row" },
 };
 
 static void usage(FILE *out)

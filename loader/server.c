@@ -44,7 +44,7 @@ static int remove_stale(const char *path, const struct sockaddr_un *address)
 
 int server_listen(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
 	int err;
 
@@ -153,7 +153,7 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *da
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct server *server = data;
-	struct ucred peer = {0};
+	struct ucred peer = { 0 };
 	socklen_t len = sizeof(peer);
 	int socket_fd, err;
 
@@ -178,7 +178,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 
 static int add_sources(struct server *server, int listen_fd)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+	static const int signals[] = { SIGTERM, SIGINT, SIGUSR1 };
 	int err;
 
 	err = sd_event_new(&server->event);

@@ -44,7 +44,7 @@ static void handler(int signal_number, siginfo_t *info, void *context)
 
 void sigbus_install(void)
 {
-	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
 
 	sigaction(SIGBUS, &action, NULL);
 }

@@ -32,7 +32,7 @@ static void next_message(struct vhost_user *connection)
 
 void vhost_user_init(struct vhost_user *connection, struct vm *vm)
 {
-	*connection = (struct vhost_user){.vm = vm, .fd = -1, .backend_fd = -1};
+	*connection = (struct vhost_user){ .vm = vm, .fd = -1, .backend_fd = -1 };
 	for (uint32_t i = 0; i < VHOST_USER_FDS_MAX; i++)
 		connection->message.fds[i] = -1;
 }
@@ -86,7 +86,7 @@ static int take_fds(struct vhost_user_message *message, struct msghdr *msg)
 static ssize_t receive_some(struct vhost_user *connection, void *to, size_t bytes)
 {
 	char control[CMSG_SPACE(VHOST_USER_FDS_MAX * sizeof(int))];
-	struct iovec iov = {.iov_base = to, .iov_len = bytes};
+	struct iovec iov = { .iov_base = to, .iov_len = bytes };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -155,12 +155,12 @@ static int receive_message(struct vhost_user *connection)
 static int send_reply(struct vhost_user *connection)
 {
 	struct vhost_user_message *message = &connection->message;
-	char control[CMSG_SPACE(VHOST_USER_FDS_MAX * sizeof(int))] = {0};
+	char control[CMSG_SPACE(VHOST_USER_FDS_MAX * sizeof(int))] = { 0 };
 	struct iovec iov[] = {
-		{.iov_base = &message->header, .iov_len = HEADER_BYTES},
-		{.iov_base = &message->payload, .iov_len = message->header.size},
+		{ .iov_base = &message->header, .iov_len = HEADER_BYTES },
+		{ .iov_base = &message->payload, .iov_len = message->header.size },
 	};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	size_t fd_bytes = message->fd_count * sizeof(int);
 	ssize_t sent;
 

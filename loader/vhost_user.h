@@ -110,9 +110,10 @@ union vhost_user_payload {
 	} inflight;
 };
 
-#define VHOST_USER_CONFIG_HEADER  12 /* bytes of config before data */
-#define VHOST_USER_INFLIGHT_BYTES 20 /* some front-ends send the struct without its tail padding \
-				      */
+#define VHOST_USER_CONFIG_HEADER 12 /* bytes of config before data */
+#define VHOST_USER_INFLIGHT_BYTES                                      \
+	20 /* some front-ends send the struct without its tail padding \
+	    */
 
 struct vhost_user_message {
 	struct vhost_user_header header;

@@ -85,8 +85,7 @@ static uint32_t reap(struct worker *worker)
 	struct io_uring_cqe *cqe;
 	uint32_t head, count = 0;
 
-	io_uring_for_each_cqe(&worker->ring, head, cqe)
-	{
+	io_uring_for_each_cqe (&worker->ring, head, cqe) {
 		completed(worker, cqe);
 		count++;
 	}
@@ -213,7 +212,7 @@ static void kicks_off(struct worker *worker)
 
 static void sleep_until_event(struct worker *worker)
 {
-	struct __kernel_timespec limit = {.tv_nsec = POLLED_SLEEP_NS};
+	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
 	struct io_uring_cqe *cqe;
 	bool polled;
 	uint64_t start;
@@ -377,7 +376,7 @@ static bool run_add(struct worker *worker, struct worker_call *call)
 
 void worker_add_queue(struct worker *worker, struct vhost_queue *queue)
 {
-	struct worker_call call = {.run = run_add, .queue = queue};
+	struct worker_call call = { .run = run_add, .queue = queue };
 
 	call_worker(worker, &call);
 }
@@ -410,7 +409,7 @@ static bool run_remove(struct worker *worker, struct worker_call *call)
 
 void worker_remove_queue(struct worker *worker, struct vhost_queue *queue)
 {
-	struct worker_call call = {.run = run_remove, .queue = queue};
+	struct worker_call call = { .run = run_remove, .queue = queue };
 
 	call_worker(worker, &call);
 }
@@ -426,7 +425,7 @@ static bool run_swap_fd(struct worker *worker, struct worker_call *call)
 
 void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd)
 {
-	struct worker_call call = {.run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd};
+	struct worker_call call = { .run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd };
 
 	call_worker(worker, &call);
 }
@@ -459,7 +458,7 @@ static bool run_register_memory(struct worker *worker, struct worker_call *call)
 
 int worker_register_memory(struct worker *worker)
 {
-	struct worker_call call = {.run = run_register_memory};
+	struct worker_call call = { .run = run_register_memory };
 
 	if (!worker->pin_memory)
 		return 0;
