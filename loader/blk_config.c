@@ -40,13 +40,21 @@ static uint32_t segment_bytes(const struct disk *disk)
 	return min(disk->max_transfer, SIZE_MAX_CAP);
 }
 
+/* Segments of a request that is one command, however the guest's pages are scattered. */
+static uint32_t segments(const struct disk *disk)
+{
+	uint32_t fit = min(disk->max_segments, disk->max_transfer / DISK_FRAGMENT);
+
+	return max(min(fit, (uint32_t)CHAIN_DATA_SEGMENTS), 1U);
+}
+
 void blk_config_fill(const struct disk *disk, uint32_t queues, uint8_t ret_config[BLK_CONFIG_BYTES])
 {
 	uint32_t block = 1U << disk->block_shift;
 	struct virtio_blk_config config = {
 		.capacity = cpu_to_le64(disk->sectors),
 		.size_max = cpu_to_le32(segment_bytes(disk)),
-		.seg_max = cpu_to_le32(CHAIN_DATA_SEGMENTS),
+		.seg_max = cpu_to_le32(segments(disk)),
 		.blk_size = cpu_to_le32(block),
 		.physical_block_exp = (uint8_t)(disk->physical_shift - disk->block_shift),
 		.min_io_size = cpu_to_le16(min(disk->min_io / block, 0xffffU)),

@@ -18,13 +18,13 @@
 int ring_open(unsigned int entries, bool passthrough, int device_fd, struct io_uring *ret_ring);
 
 /**
- * ring_has_work() - whether the kernel has completions to run for us, without a system call
+ * ring_needs_enter() - whether the kernel holds completions that it posts when we enter it
  * @ring: from ring_open()
  */
-static inline bool ring_has_work(struct io_uring *ring)
+static inline bool ring_needs_enter(const struct io_uring *ring)
 {
-	return io_uring_cq_ready(ring) || __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
-						  (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+	return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) &
+	       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 /**

@@ -85,7 +85,7 @@ static uint32_t reap(struct worker *worker)
 	struct io_uring_cqe *cqe;
 	uint32_t head, count = 0;
 
-	io_uring_for_each_cqe (&worker->ring, head, cqe) {
+	io_uring_for_each_cqe(&worker->ring, head, cqe) {
 		completed(worker, cqe);
 		count++;
 	}
@@ -106,24 +106,32 @@ static void break_all(struct worker *worker)
 		virtqueue_break(&worker->queues[i]->state, QUEUE_FAULT_MEMORY_GONE);
 }
 
+/*
+ * Submit what was built and let the kernel run the completions it holds for us: one system call
+ * for both, or none.
+ */
+static void enter(struct worker *worker)
+{
+	if (io_uring_sq_ready(&worker->ring))
+		io_uring_submit_and_get_events(&worker->ring);
+	else if (ring_needs_enter(&worker->ring))
+		io_uring_get_events(&worker->ring);
+}
+
 static bool turn(struct worker *worker)
 {
-	uint32_t work = 0;
+	uint32_t work = reap(worker);
 
-	if (ring_has_work(&worker->ring)) {
-		io_uring_get_events(&worker->ring);
-		work += reap(worker);
-		/* Before new requests are parsed and submitted: the guest waits for these. */
+	/* Before new requests are parsed and submitted: the guest waits for these. */
+	if (work)
 		publish(worker);
-	}
 	if (sigbus_seen())
 		break_all(worker);
 	for (uint32_t i = 0; i < worker->queue_count; i++)
 		work += worker_io_serve(worker, worker->queues[i]);
-	if (io_uring_sq_ready(&worker->ring))
-		io_uring_submit(&worker->ring);
+	enter(worker);
 	publish(worker);
-	return work;
+	return work || io_uring_cq_ready(&worker->ring);
 }
 
 static void answer_call(struct worker *worker)
@@ -150,7 +158,7 @@ static bool wants_service(struct vhost_queue *queue)
 
 static bool anything_new(struct worker *worker)
 {
-	if (ring_has_work(&worker->ring))
+	if (io_uring_cq_ready(&worker->ring) || ring_needs_enter(&worker->ring))
 		return true;
 	if (!worker->call_waits && atomic_load_explicit(&worker->call, memory_order_relaxed))
 		return true;
