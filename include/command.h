@@ -214,6 +214,16 @@ NVR_INLINE void command_zero(const struct disk *disk, struct request *request,
 	}
 }
 
+/* command_ranges_done() - every range is; zeroes by fallocate are durable only after a flush */
+NVR_INLINE enum command_step command_ranges_done(const struct disk *disk, struct request *request)
+{
+	if (!(disk->flags & DISK_WRITE_THROUGH) || disk->kind == DISK_NVME ||
+	    request->type != VIRTIO_BLK_T_WRITE_ZEROES || request->done)
+		return command_finish(request, VIRTIO_BLK_S_OK);
+	request->command = (struct command){ .op = COMMAND_FLUSH };
+	return COMMAND_SEND;
+}
+
 /* command_ranges() - the next piece of DISCARD or WRITE_ZEROES */
 NVR_INLINE enum command_step command_ranges(const struct disk *disk, struct request *request)
 {
@@ -231,7 +241,7 @@ NVR_INLINE enum command_step command_ranges(const struct disk *disk, struct requ
 
 		if (request->range_at >= request->range_count ||
 		    request->range_at >= DISK_RANGES_MAX)
-			return command_finish(request, VIRTIO_BLK_S_OK);
+			return command_ranges_done(disk, request);
 		range = &request->range[request->range_at];
 		bytes = (__u64)range->sectors << NVR_SECTOR_SHIFT;
 		if (request->done < bytes) {
