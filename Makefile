@@ -43,8 +43,10 @@ ALL_CFLAGS = -std=gnu17 -fno-strict-aliasing $(WARN) $(CFLAGS) $(SAN_FLAGS) -D_G
 	-DNVRING_VERSION='"$(VERSION)"' -Iinclude -Iloader -I$(BUILD) $(LIBBPF_CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
 ALL_LIBS = $(LIBBPF_LIBS) $(shell pkg-config --libs $(PKGS)) -pthread $(LDFLAGS)
+# Fences order our stores against the guest's, which ThreadSanitizer does not see anyway: -Wno-tsan.
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
-	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
+	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined) \
+	$(if $(findstring thread,$(SAN)),-Wno-tsan))
 
 BPF_SRCS	:= $(wildcard bpf/*.bpf.c)
 SKELS		:= $(BPF_SRCS:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
@@ -66,8 +68,10 @@ $(BUILD)/%.o: %.c Makefile | $(SKELS)
 	@mkdir -p $(@D)
 	$(call say,CC,$@) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The multiarch directory holds asm/types.h, which the BPF target does not search.
-BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -ffreestanding -Wall -Wextra -Werror -Iinclude -I. \
+# The multiarch directory holds asm/types.h, which the BPF target does not search. A hook's
+# arguments are the kernel's, used or not.
+BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -ffreestanding -Wall -Wextra -Werror \
+	-Wno-unused-parameter -Iinclude -Ibpf -I. \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -D__TARGET_ARCH_x86 \
 	$(LIBBPF_CFLAGS)
 
