@@ -79,8 +79,11 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	@mkdir -p $(@D)
 	$(call say,BPF,$@) $(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -c -o $@ $< && $(STRIP) -g $@
 
+# bpftool 7.5 fills a member that libbpf 1.4, packaged beside it, has not yet: the link libbpf
+# would keep for a struct_ops map. We attach those ourselves.
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
-	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp && mv $@.tmp $@
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp && \
+		sed -i '/map->link = /d' $@.tmp && mv $@.tmp $@
 
 deps:
 	$(Q)packaging/deps.sh
@@ -100,6 +103,7 @@ SOURCES = $(wildcard include/*.h loader/*.[ch] bpf/*.[ch] tests/*/*.[ch])
 format:
 	$(Q)$(FORMAT) -i $(SOURCES)
 
+# cppcheck 2.10 knows neither statement expressions nor the cleanup attribute.
 lint: $(SKELS)
 	$(Q)$(FORMAT) --dry-run -Werror $(SOURCES)
 	$(Q)$(TIDY) --quiet $(LOADER_SRCS) $(TEST_SRCS) -- $(filter-out -MMD -MP,$(ALL_CFLAGS)) \
@@ -107,6 +111,7 @@ lint: $(SKELS)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
 		--suppress=normalCheckLevelMaxBranches --suppress=unknownMacro \
+		--suppress=internalAstError --suppress=resourceLeak \
 		-Iinclude -Iloader -D_GNU_SOURCE loader tests
 
 help:

@@ -90,7 +90,7 @@ NVR_INLINE void vring_write_avail_event(const struct vring_memory *vring, __u16 
 	__u16 value = cpu_to_le16(event);
 
 	/* The ring's entries are 8 bytes, so the word is 4-byte aligned like the ring. */
-	store_once((__u16 *)(void *)&vring->used->ring[size], value);
+	store_once((__u16 *)&vring->used->ring[size], value);
 }
 
 /* Full barrier between our store and our load, against the driver's opposite pair. */

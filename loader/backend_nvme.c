@@ -162,7 +162,7 @@ static int check_namespace(const char *path, const struct namespace *names,
 		return -EOPNOTSUPP;
 	}
 	if (!sysfs_read(zoned, sizeof(zoned), "/sys/class/block/%s/queue/zoned", names->block) &&
-	    strcmp(zoned, "none")) {
+	    strcmp(zoned, "none") != 0) {
 		log_error("%s: is zoned (%s), which is not supported", path, zoned);
 		return -EOPNOTSUPP;
 	}

@@ -139,7 +139,7 @@ static error_t parse_disk_option(int key, char *argument, struct argp_state *sta
 		return 0;
 	case OPT_CACHE:
 		disk->buffered = !strcmp(argument, "buffered");
-		if (!disk->buffered && strcmp(argument, "direct"))
+		if (!disk->buffered && strcmp(argument, "direct") != 0)
 			argp_error(state, "--cache %s: direct or buffered is wanted", argument);
 		return 0;
 	default:

@@ -82,7 +82,7 @@ static void unmap(struct guest_map_entry *entry)
 int guest_map_add(struct guest_map *map, const struct guest_map_region *region, int fd)
 {
 	struct guest_memory *memory = &map->memory;
-	struct guest_map_entry entry;
+	struct guest_map_entry entry = { 0 };
 	uint32_t at = 0;
 	int err;
 

@@ -42,6 +42,7 @@ uint16_t inflight_recover(struct inflight_queue *inflight, uint16_t size, uint16
 		found[count].counter = load_once(&inflight->desc[head].counter);
 		found[count++].head = head;
 	}
+	// cppcheck-suppress uninitvar
 	qsort(found, count, sizeof(found[0]), by_counter);
 	for (uint16_t i = 0; i < count; i++)
 		ret_heads[i] = found[i].head;

@@ -86,7 +86,7 @@ int parse_cpu_list(const char *text, int most, int *ret_cpus)
 {
 	int count = 0;
 
-	do {
+	for (;; text++) {
 		uint64_t first, last;
 		int err = take_number(&text, CPU_SETSIZE - 1, &first);
 
@@ -106,6 +106,7 @@ int parse_cpu_list(const char *text, int most, int *ret_cpus)
 				return -ERANGE;
 			ret_cpus[count++] = (int)cpu;
 		}
-	} while (*text == ',' && text++);
-	return *text ? -EINVAL : count;
+		if (*text != ',')
+			return *text ? -EINVAL : count;
+	}
 }

@@ -77,6 +77,8 @@ static void completed(struct worker *worker, const struct io_uring_cqe *cqe)
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			arm_poll(worker, worker->wake_fd, sqe_user_data(SQE_TAG_WAKE, 0, 0));
 		break;
+	default: /* poll removals */
+		break;
 	}
 }
 
