@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Made by bpf/vmlinux.sh from the BTF of the kernels named below. Do not edit. */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#include <linux/types.h>
+
+struct _ioeventfd;
+struct eventfd_ctx;
+struct io_ring_ctx;
+struct io_uring_bpf_ops;
+struct io_uring_cmd;
+struct iou_ctx;
+struct iou_loop_params;
+struct kvm_io_device;
+struct kvm_io_device_ops;
+struct kvm_vcpu;
+struct task_struct;
+
+/* vmlinux 6.12.95+deb12-amd64 */
+typedef __kernel_pid_t pid_t;
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct task_struct {
+	pid_t tgid;
+	struct task_struct *group_leader;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct eventfd_ctx {
+	int id;
+} __attribute__((preserve_access_index));
+
+/* kvm 6.12.95+deb12-amd64 */
+struct kvm_io_device {
+	const struct kvm_io_device_ops *ops;
+} __attribute__((preserve_access_index));
+
+/* kvm 6.12.95+deb12-amd64 */
+struct _ioeventfd {
+	struct eventfd_ctx *eventfd;
+	struct kvm_io_device dev;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct iou_loop_params {
+	__u32 cq_wait_idx;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct io_uring_bpf_ops {
+	int (*loop_step)(struct iou_ctx *, struct iou_loop_params *);
+	__u32 ring_fd;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+enum {
+	IOU_LOOP_CONTINUE = 0,
+	IOU_LOOP_STOP = 1,
+};
+
+#endif
