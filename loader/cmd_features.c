@@ -152,7 +152,8 @@ static void print_json(const struct feature_result results[FEATURE_COUNT],
 		json_object_array_add(engine_rows, engine_json(&engines[i]));
 	json_object_object_add(top, "features", rows);
 	json_object_object_add(top, "engines", engine_rows);
-	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY));
+	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(top);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* nvring: block I/O for KVM guests on NVMe SSDs. Finds the subcommand and runs it. */
+#include <argp.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	argp_err_exit_status = 2; /* misuse leaves the same status wherever it is found */
 	if (!name) {
 		usage(stderr);
 		return 2;
