@@ -121,7 +121,6 @@ help:
 		'make demo       a KVM guest does verified I/O on NVMe, in the test host' \
 		'make check      all tests' \
 		'make bench-native  speed beside qemu-storage-daemon' \
-		'make fuzz       the full fuzz run' \
 		'make lint, make format, make install DESTDIR= PREFIX=, make clean' \
 		'V=1 shows commands; SAN=address,undefined or SAN=thread instruments'
 

@@ -6,10 +6,13 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
+struct bpf_iter_num;
 struct eventfd_ctx;
+struct io_kiocb;
 struct io_ring_ctx;
 struct io_uring_bpf_ops;
 struct io_uring_cmd;
+struct io_wq_work_node;
 struct iou_ctx;
 struct iou_loop_params;
 struct kvm_io_device;
@@ -22,6 +25,7 @@ typedef __kernel_pid_t pid_t;
 
 /* vmlinux 6.12.95+deb12-amd64 */
 struct task_struct {
+	pid_t pid;
 	pid_t tgid;
 	struct task_struct *group_leader;
 } __attribute__((preserve_access_index));
@@ -29,6 +33,30 @@ struct task_struct {
 /* vmlinux 6.12.95+deb12-amd64 */
 struct eventfd_ctx {
 	int id;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct io_ring_ctx {
+	unsigned int cached_cq_tail;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct io_wq_work_node {
+	struct io_wq_work_node *next;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+typedef __u64 io_req_flags_t;
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct io_kiocb {
+	io_req_flags_t flags;
+	struct io_wq_work_node comp_list;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct bpf_iter_num {
+	__u64 __opaque[1];
 } __attribute__((preserve_access_index));
 
 /* kvm 6.12.95+deb12-amd64 */
@@ -57,6 +85,13 @@ struct io_uring_bpf_ops {
 enum {
 	IOU_LOOP_CONTINUE = 0,
 	IOU_LOOP_STOP = 1,
+};
+
+/* vmlinux 7.3.4+deb13-amd64 */
+enum {
+	IOU_REGION_MEM = 0,
+	IOU_REGION_CQ = 1,
+	IOU_REGION_SQ = 2,
 };
 
 #endif

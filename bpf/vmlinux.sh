@@ -17,16 +17,21 @@ mkdir -p "$work"
 wanted() {
 	cat <<-END
 		6.12 vmlinux typedef pid_t
-		6.12 vmlinux struct task_struct tgid group_leader
+		6.12 vmlinux struct task_struct pid tgid group_leader
 		6.12 vmlinux struct eventfd_ctx id
-		6.12 vmlinux struct io_ring_ctx
+		6.12 vmlinux struct io_ring_ctx cached_cq_tail
 		6.12 vmlinux struct io_uring_cmd
+		6.12 vmlinux struct io_wq_work_node next
+		6.12 vmlinux typedef io_req_flags_t
+		6.12 vmlinux struct io_kiocb flags comp_list
+		6.12 vmlinux struct bpf_iter_num __opaque
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd eventfd dev
 		7.3 vmlinux struct iou_loop_params cq_wait_idx
 		7.3 vmlinux struct io_uring_bpf_ops loop_step ring_fd
 		7.3 vmlinux enum IOU_LOOP_STOP
+		7.3 vmlinux enum IOU_REGION_MEM
 	END
 }
 
@@ -108,7 +113,11 @@ pick() {
 		text = text $0 "\n"
 		if ($1 == name) found = 1
 	}
-	inside && kind == "struct" && /^\t[^\t}].*;$/ && member($0) in want { print; left-- }
+	inside && kind == "struct" && /^\t+[^\t}].*;$/ && member($0) in want {
+		sub(/^\t+/, "\t") # of an unnamed struct within: CO-RE finds it all the same
+		print
+		left--
+	}
 	inside && /^}/ {
 		inside = 0
 		if (kind == "enum" && found) printf "%s", text

@@ -8,15 +8,41 @@
 
 #include <linux/types.h>
 
+/*
+ * Functions are inlined. In BPF a NVR_GLOBAL one is verified once, for whatever arguments its
+ * types allow, instead of at every call: NVR_NONNULL is for its pointers. nvr_for() is a loop
+ * whose body the verifier looks at once, too, however often it runs; the variable is declared
+ * outside.
+ */
 #ifdef __bpf__
-#define NVR_INLINE static __attribute__((always_inline, unused)) inline
+#include <bpf/bpf_helpers.h>
+#define NVR_INLINE	       static __attribute__((always_inline, unused)) inline
+#define NVR_GLOBAL	       __attribute__((noinline, weak))
+#define NVR_NONNULL	       __arg_nonnull
+#define NVR_BPF		       1
+#define nvr_for(i, start, end) bpf_for(i, start, end)
 #else
 #define NVR_INLINE static inline __attribute__((unused))
+#define NVR_GLOBAL NVR_INLINE
+#define NVR_NONNULL
+#define NVR_BPF		       0
+#define nvr_for(i, start, end) for ((i) = (start); (i) < (end); (i)++)
 #endif
 
 /* One load or store of the whole object: the other side may change it at any time. */
 #define load_once(p)	 (*(const volatile __typeof__(*(p)) *)(p))
 #define store_once(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+
+/* A store that comes after all that stand before it. BPF: x86 keeps the order of stores itself. */
+#ifdef __bpf__
+#define store_release(p, v)                        \
+	({                                         \
+		__asm__ volatile("" ::: "memory"); \
+		store_once(p, v);                  \
+	})
+#else
+#define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#endif
 
 /* VIRTIO 1 and NVMe are little-endian whatever the host is. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

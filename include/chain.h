@@ -26,6 +26,11 @@ struct segment {
 	__u64 len;  /* bytes, above 0 */
 };
 
+/* A copy of an indirect table. */
+struct chain_table {
+	struct vring_desc desc[QUEUE_SIZE_MAX];
+};
+
 /* chain.flags */
 #define CHAIN_BAD_ADDRESS (1U << 0) /* a descriptor points outside guest memory */
 #define CHAIN_TOO_LONG	  (1U << 1) /* more segments than fit */
@@ -41,8 +46,9 @@ struct chain {
 };
 
 /* chain_add() - translate one descriptor and append its pieces */
-NVR_INLINE int chain_add(struct queue_state *queue, const struct guest_memory *memory,
-			 struct chain *chain, const struct vring_desc *desc)
+NVR_GLOBAL int chain_add(struct queue_state *queue NVR_NONNULL,
+			 const struct guest_memory *memory NVR_NONNULL,
+			 struct chain *chain NVR_NONNULL, const struct vring_desc *desc NVR_NONNULL)
 {
 	int writable = desc->flags & VRING_DESC_F_WRITE;
 	__u64 gpa = desc->addr, left = desc->len;
@@ -83,9 +89,13 @@ NVR_INLINE int chain_add(struct queue_state *queue, const struct guest_memory *m
 	return 0;
 }
 
-/* chain_table() - copy an indirect table out of guest memory, where it may change */
+/*
+ * chain_table() - copy an indirect table out of guest memory, where it may change
+ *
+ * Return: 0, -ERANGE outside guest memory, -EFAULT as guest_read().
+ */
 NVR_INLINE int chain_table(const struct guest_memory *memory, __u64 gpa, __u32 bytes,
-			   struct vring_desc *table)
+			   struct chain_table *table)
 {
 	__u32 done = 0;
 
@@ -94,6 +104,12 @@ NVR_INLINE int chain_table(const struct guest_memory *memory, __u64 gpa, __u32 b
 		int err;
 
 		if (!hva)
+			return -ERANGE;
+		/* Whole, and not the rest of a table that began in another region. */
+		if (!done && len >= bytes && bytes <= sizeof(*table))
+			return guest_read(table, hva, bytes);
+		/* In pieces: the verifier does not follow where they go. */
+		if (NVR_BPF)
 			return -EFAULT;
 		if (len > bytes - done)
 			len = bytes - done;
@@ -102,31 +118,38 @@ NVR_INLINE int chain_table(const struct guest_memory *memory, __u64 gpa, __u32 b
 			return err;
 		done += (__u32)len;
 	}
-	return done == bytes ? 0 : -EFAULT;
+	return done == bytes ? 0 : -ERANGE;
 }
 
 /* chain_indirect() - walk the indirect table that @desc names; it ends the chain, §2.7.5.3 */
-NVR_INLINE int chain_indirect(struct queue_state *queue, const struct guest_memory *memory,
-			      const struct vring_desc *desc, struct vring_desc *table,
-			      struct chain *chain)
+NVR_GLOBAL int chain_indirect(struct queue_state *queue NVR_NONNULL,
+			      const struct guest_memory *memory NVR_NONNULL,
+			      const struct vring_desc *desc NVR_NONNULL,
+			      struct chain_table *table NVR_NONNULL,
+			      struct chain *chain NVR_NONNULL)
 {
-	__u32 count = desc->len / sizeof(*table), at = 0;
+	__u32 count = desc->len / sizeof(*desc), at = 0, step;
+	int err;
 
 	if (!(queue->flags & QUEUE_INDIRECT) || (desc->flags & VRING_DESC_F_NEXT) || !count ||
-	    desc->len % sizeof(*table) || count > QUEUE_SIZE_MAX) {
+	    desc->len % sizeof(*desc) || count > QUEUE_SIZE_MAX) {
 		virtqueue_break(queue, QUEUE_FAULT_INDIRECT);
 		return -EPROTO;
 	}
-	if (chain_table(memory, desc->addr, desc->len, table)) {
+	err = chain_table(memory, desc->addr, desc->len, table);
+	if (err == -ERANGE) {
 		virtqueue_break(queue, QUEUE_FAULT_INDIRECT_MEM);
 		return -EPROTO;
 	}
-	for (__u32 steps = 0; steps < QUEUE_SIZE_MAX && steps < count; steps++) {
+	if (err)
+		return err;
+	nvr_for(step, 0, count) {
+		at &= QUEUE_SIZE_MAX - 1; /* it is below count: for the verifier */
 		struct vring_desc entry = {
-			.addr = le64_to_cpu(table[at].addr),
-			.len = le32_to_cpu(table[at].len),
-			.flags = le16_to_cpu(table[at].flags),
-			.next = le16_to_cpu(table[at].next),
+			.addr = le64_to_cpu(table->desc[at].addr),
+			.len = le32_to_cpu(table->desc[at].len),
+			.flags = le16_to_cpu(table->desc[at].flags),
+			.next = le16_to_cpu(table->desc[at].next),
 		};
 
 		if (entry.flags & VRING_DESC_F_INDIRECT) {
@@ -153,16 +176,16 @@ NVR_INLINE int chain_indirect(struct queue_state *queue, const struct guest_memo
  * @vring: memory
  * @memory: guest memory table
  * @head: first descriptor, below the queue size
- * @table: room for QUEUE_SIZE_MAX descriptors, scratch
+ * @table: scratch
  * @chain: filled
  *
- * Return: 0, or -EPROTO when the queue broke.
+ * Return: 0, -EPROTO when the queue broke, or -EFAULT as guest_read().
  */
 NVR_INLINE int chain_read(struct queue_state *queue, const struct vring_memory *vring,
-			  const struct guest_memory *memory, __u16 head, struct vring_desc *table,
+			  const struct guest_memory *memory, __u16 head, struct chain_table *table,
 			  struct chain *chain)
 {
-	__u16 at = head;
+	__u32 at = head, step;
 
 	chain->count = 0;
 	chain->readable = 0;
@@ -170,10 +193,10 @@ NVR_INLINE int chain_read(struct queue_state *queue, const struct vring_memory *
 	chain->readable_len = 0;
 	chain->writable_len = 0;
 	chain->status_gpa = 0;
-	for (__u32 steps = 0; steps < QUEUE_SIZE_MAX && steps < queue->size; steps++) {
+	nvr_for(step, 0, queue->size) {
 		struct vring_desc desc;
 
-		vring_desc_read(vring, at, &desc);
+		vring_desc_read(vring, (__u16)at, &desc);
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			return chain_indirect(queue, memory, &desc, table, chain);
 		if (chain_add(queue, memory, chain, &desc))

@@ -36,9 +36,10 @@ enum command_op {
 
 /* What comes next for a request. */
 enum command_step {
-	COMMAND_SEND,  /* request.command is to be sent */
-	COMMAND_AGAIN, /* request.command is to be sent again, after a while */
-	COMMAND_DONE,  /* request.status is final */
+	COMMAND_SEND,	   /* request.command is to be sent */
+	COMMAND_AGAIN,	   /* request.command is to be sent again, after a while */
+	COMMAND_DONE,	   /* request.status is final */
+	COMMAND_ELSEWHERE, /* takes several commands: not for this engine (BPF) */
 };
 
 NVR_INLINE enum command_step command_finish(struct request *request, __u8 status)
@@ -51,11 +52,15 @@ NVR_INLINE enum command_step command_finish(struct request *request, __u8 status
 NVR_INLINE int command_misaligned(const struct disk *disk, const struct request *request)
 {
 	__u64 mask = disk->memory_align - 1, bits = 0;
+	__u32 i;
 
 	if (disk->memory_align <= 1)
 		return 0;
-	for (__u32 i = request->first; i < CHAIN_SEGMENTS && i < request->end; i++)
+	nvr_for(i, request->first, request->end) {
+		if (i >= CHAIN_SEGMENTS)
+			break;
 		bits |= request->chain.segment[i].addr | request->chain.segment[i].len;
+	}
 	return (bits & mask) != 0;
 }
 
@@ -118,22 +123,27 @@ NVR_INLINE enum command_step command_transfer(const struct disk *disk, struct re
 	if (command->op == COMMAND_WRITE && disk->flags & DISK_WRITE_THROUGH)
 		command->flags |= COMMAND_DURABLE;
 	if (command_misaligned(disk, request)) {
+		if (NVR_BPF)
+			return COMMAND_ELSEWHERE;
 		command->flags |= COMMAND_BOUNCE;
 		if (left > COMMAND_BOUNCE_BYTES)
 			bytes = COMMAND_BOUNCE_BYTES;
 	} else if (left > limit ||
 		   (left / DISK_FRAGMENT) + 2ULL * (end - first) > disk->max_segments) {
+		if (NVR_BPF)
+			return COMMAND_ELSEWHERE;
 		bytes = command_fit(disk, request, left < limit ? left : limit);
 	}
-	if (bytes < left)
+	if (!NVR_BPF && bytes < left)
 		end = command_segments(request, bytes);
 	command->offset = disk->offset + (request->sector << NVR_SECTOR_SHIFT) + request->done;
 	command->bytes = bytes;
 	command->count = end - first;
-	if (first < CHAIN_SEGMENTS)
-		command->addr = command->count == 1
-					? request->chain.segment[first].addr
-					: (__u64)(__UINTPTR_TYPE__)&request->chain.segment[first];
+	if (command->count > 1)
+		command->addr = request->self + __builtin_offsetof(struct request, chain.segment) +
+				first * sizeof(struct segment);
+	else if (first < CHAIN_SEGMENTS)
+		command->addr = request->chain.segment[first].addr;
 	return COMMAND_SEND;
 }
 
@@ -183,7 +193,7 @@ NVR_INLINE enum command_step command_deallocate(const struct disk *disk, struct 
 	command->op = COMMAND_DEALLOCATE;
 	command->flags = 0;
 	command->count = request->range_count;
-	command->addr = (__u64)(__UINTPTR_TYPE__)request->dsm;
+	command->addr = request->self + __builtin_offsetof(struct request, dsm);
 	command->bytes = request->range_count * sizeof(struct request_dsm_range);
 	command->offset = 0;
 	return COMMAND_SEND;
@@ -268,7 +278,8 @@ NVR_INLINE enum command_step command_ranges(const struct disk *disk, struct requ
  *
  * Return: COMMAND_SEND, or COMMAND_DONE when all is done.
  */
-NVR_INLINE enum command_step command_next(const struct disk *disk, struct request *request)
+NVR_GLOBAL enum command_step command_next(const struct disk *disk NVR_NONNULL,
+					  struct request *request NVR_NONNULL)
 {
 	if (disk->kind == DISK_NULL)
 		return command_finish(request, VIRTIO_BLK_S_OK);
@@ -286,6 +297,33 @@ NVR_INLINE enum command_step command_next(const struct disk *disk, struct reques
 	default:
 		return command_ranges(disk, request);
 	}
+}
+
+/**
+ * command_only() - whether the command just built is all there is to a request
+ * @disk: limits
+ * @request: command_next() returned COMMAND_SEND for it for the first time
+ */
+NVR_INLINE int command_only(const struct disk *disk, const struct request *request)
+{
+	const struct command *command = &request->command;
+
+	switch (request->type) {
+	case VIRTIO_BLK_T_IN:
+	case VIRTIO_BLK_T_OUT:
+		return !(command->flags & COMMAND_BOUNCE) && command->bytes == request->data_len;
+	case VIRTIO_BLK_T_FLUSH:
+		return 1;
+	case VIRTIO_BLK_T_DISCARD:
+		if (disk->kind == DISK_NVME)
+			return 1;
+		break;
+	default:
+		if (disk->flags & DISK_WRITE_THROUGH && disk->kind != DISK_NVME)
+			return 0;
+	}
+	return request->range_count == 1 && command->bytes == (__u64)request->range[0].sectors
+								      << NVR_SECTOR_SHIFT;
 }
 
 #endif

@@ -34,7 +34,8 @@ struct guest_memory {
  *
  * Return: the process's address, or 0 when no region holds @gpa.
  */
-NVR_INLINE __u64 guest_memory_find(const struct guest_memory *memory, __u64 gpa, __u64 *ret_len)
+NVR_GLOBAL __u64 guest_memory_find(const struct guest_memory *memory NVR_NONNULL, __u64 gpa,
+				   __u64 *ret_len NVR_NONNULL)
 {
 	__u32 low = 0, high = memory->count;
 

@@ -23,7 +23,7 @@ NVR_INLINE int notify_wanted(struct queue_state *queue, const struct vring_memor
 	if (from == to)
 		return 0;
 	queue->signalled = to;
-	vring_barrier();
+	vring_barrier(vring);
 	if (!(queue->flags & QUEUE_EVENT_IDX))
 		return !(vring_avail_flags(vring) & VRING_AVAIL_F_NO_INTERRUPT);
 	return (__u16)(to - vring_read_used_event(vring, queue->size) - 1) < (__u16)(to - from);

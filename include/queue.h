@@ -47,6 +47,17 @@ struct queue_counters {
 	__u64 resubmitted; /* requests taken over from a process that died */
 };
 
+/* queue_counters_add() - @sum grows by @counters, which may be changing */
+NVR_INLINE void queue_counters_add(struct queue_counters *sum,
+				   const struct queue_counters *counters)
+{
+	__u64 *to = &sum->requests;
+	const __u64 *from = &counters->requests;
+
+	for (__u32 i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += load_once(&from[i]);
+}
+
 struct queue_state {
 	__u16 size;	  /* entries, power of two, 1..QUEUE_SIZE_MAX */
 	__u16 last_avail; /* next avail entry to take, free-running */

@@ -53,11 +53,12 @@ struct request {
 	__u64 status_addr;
 	__u16 range_count;
 	__u16 range_at;
-	__u8 fallback; /* how often a cheaper way was refused (command.h) */
-	__u8 reserved;
+	__u8 fallback;	/* how often a cheaper way was refused (command.h) */
+	__u8 status_ok; /* the status byte was seen to be OK already (BPF, which cannot write it) */
 	__u16 cut_at;
 	struct command command;
 	__u64 cut_len; /* what is left of segment cut_at when a command ends inside it, or 0 */
+	__u64 self;    /* where the serving process has this request, for addresses within it */
 	/* Large, and rarely used beyond its first entries: last, to keep the rest together. */
 	struct chain chain;
 	struct request_range range[DISK_RANGES_MAX];
@@ -71,6 +72,56 @@ NVR_INLINE int request_finish(struct request *request, __u8 status)
 	return 0;
 }
 
+#ifdef __bpf__
+
+/* request_consume() - as below, but from the first segment alone, and never to the guest */
+NVR_INLINE int request_consume(struct request *request, void *buffer, __u32 len, int to_guest)
+{
+	__u32 at = request->first;
+	struct segment *segment;
+
+	if (to_guest || at >= CHAIN_SEGMENTS || at >= request->end)
+		return -EFAULT;
+	segment = &request->chain.segment[at];
+	if (segment->len < len || guest_read(buffer, segment->addr, len))
+		return -EFAULT;
+	segment->addr += len;
+	segment->len -= len;
+	if (!segment->len)
+		request->first++;
+	return 0;
+}
+
+/*
+ * request_header() - read the header and, since a Linux driver keeps it next to that, the status
+ *
+ * Each read of guest memory costs more than the bytes it moves, so both come in one.
+ */
+NVR_INLINE int request_header(struct request *request, struct virtio_blk_outhdr *ret_header)
+{
+	struct segment *segment = &request->chain.segment[0];
+	struct {
+		struct virtio_blk_outhdr header;
+		__u8 status;
+	} __attribute__((packed)) both;
+	__u8 status = 0xff;
+
+	if (request->end && request->status_addr == segment->addr + sizeof(both.header) &&
+	    segment->len == sizeof(both.header)) {
+		if (guest_read(&both, segment->addr, sizeof(both)))
+			return -EFAULT;
+		*ret_header = both.header;
+		request->status_ok = both.status == VIRTIO_BLK_S_OK;
+		request->first++;
+		return 0;
+	}
+	request->status_ok =
+		!guest_read(&status, request->status_addr, 1) && status == VIRTIO_BLK_S_OK;
+	return request_consume(request, ret_header, sizeof(*ret_header), 0);
+}
+
+#else
+
 /**
  * request_consume() - move bytes between the front of the data segments and a small buffer
  * @request: segments [first, end) are shortened by what was moved
@@ -78,9 +129,9 @@ NVR_INLINE int request_finish(struct request *request, __u8 status)
  * @len: bytes; at most 256, so the loop is bounded: every segment has at least one
  * @to_guest: 1 to write guest memory, 0 to read it
  *
- * Return: bytes moved, less than @len when the segments end or pages are missing.
+ * Return: 0, -ENODATA when the segments end before, -EFAULT where this engine cannot (BPF).
  */
-NVR_INLINE __u32 request_consume(struct request *request, void *buffer, __u32 len, int to_guest)
+NVR_INLINE int request_consume(struct request *request, void *buffer, __u32 len, int to_guest)
 {
 	__u32 done = 0;
 
@@ -102,13 +153,21 @@ NVR_INLINE __u32 request_consume(struct request *request, void *buffer, __u32 le
 		if (!segment->len)
 			request->first++;
 	}
-	return done;
+	return done == len ? 0 : -ENODATA;
 }
+
+NVR_INLINE int request_header(struct request *request, struct virtio_blk_outhdr *ret_header)
+{
+	return request_consume(request, ret_header, sizeof(*ret_header), 0);
+}
+
+#endif
 
 /* request_window() - choose the readable or the writable segments as data */
 NVR_INLINE void request_window(struct request *request, int writable)
 {
 	struct chain *chain = &request->chain;
+	__u32 last = chain->count - 1U;
 
 	if (!writable) {
 		request->end = chain->readable;
@@ -117,8 +176,7 @@ NVR_INLINE void request_window(struct request *request, int writable)
 	request->first = chain->readable;
 	request->end = chain->count;
 	/* The last writable byte is the status. */
-	if (request->end && request->end <= CHAIN_SEGMENTS &&
-	    !--chain->segment[request->end - 1].len)
+	if (last < CHAIN_SEGMENTS && !--chain->segment[last].len)
 		request->end--;
 }
 
@@ -135,9 +193,12 @@ NVR_INLINE int request_ranges(const struct disk *disk, struct request *request)
 	request->range_count = (__u16)(bytes / sizeof(raw));
 	for (__u32 i = 0; i < DISK_RANGES_MAX && i < request->range_count; i++) {
 		struct request_range *range = &request->range[i];
+		int err = request_consume(request, &raw, sizeof(raw), 0);
 		__u32 flags;
 
-		if (request_consume(request, &raw, sizeof(raw), 0) != sizeof(raw))
+		if (err == -EFAULT)
+			return err;
+		if (err)
 			return request_finish(request, VIRTIO_BLK_S_IOERR);
 		flags = le32_to_cpu(raw.flags);
 		range->sector = le64_to_cpu(raw.sector);
@@ -164,7 +225,8 @@ NVR_INLINE int request_transfer(const struct disk *disk, struct request *request
 }
 
 /* request_check() - dispatch on the type; fills what the commands need */
-NVR_INLINE int request_check(const struct disk *disk, struct request *request)
+NVR_GLOBAL int request_check(const struct disk *disk NVR_NONNULL,
+			     struct request *request NVR_NONNULL)
 {
 	struct chain *chain = &request->chain;
 	char id[DISK_ID_BYTES];
@@ -185,7 +247,9 @@ NVR_INLINE int request_check(const struct disk *disk, struct request *request)
 	case VIRTIO_BLK_T_GET_ID:
 		request_window(request, 1);
 		__builtin_memcpy(id, disk->id, sizeof(id));
-		request_consume(request, id, sizeof(id), 1);
+		/* A guest that has room for less gets less. */
+		if (request_consume(request, id, sizeof(id), 1) == -EFAULT)
+			return -EFAULT;
 		return request_finish(request, VIRTIO_BLK_S_OK);
 	case VIRTIO_BLK_T_DISCARD:
 		if (!(disk->flags & DISK_DISCARD))
@@ -203,29 +267,18 @@ NVR_INLINE int request_check(const struct disk *disk, struct request *request)
 	return request_ranges(disk, request);
 }
 
-/**
- * request_parse() - read and check the request at @head
- * @queue: state; broken when the chain makes no sense
- * @vring: memory
- * @memory: guest memory table
- * @disk: limits
- * @head: from virtqueue_take()
- * @table: room for QUEUE_SIZE_MAX descriptors, scratch
- * @request: filled; status is REQUEST_STATUS_PENDING when it needs the back-end
- *
- * Return: 0, or -EPROTO when the queue broke and the request must not be answered.
- */
-NVR_INLINE int request_parse(struct queue_state *queue, const struct vring_memory *vring,
-			     const struct guest_memory *memory, const struct disk *disk, __u16 head,
-			     struct vring_desc *table, struct request *request)
+/* request_begin() - the chain at @head was read: is it a request, and what does it want? */
+NVR_GLOBAL int request_begin(struct queue_state *queue NVR_NONNULL,
+			     const struct guest_memory *memory NVR_NONNULL,
+			     const struct disk *disk NVR_NONNULL,
+			     struct request *request NVR_NONNULL, __u32 head)
 {
 	struct chain *chain = &request->chain;
 	struct virtio_blk_outhdr header;
-	__u64 len;
+	__u64 len = 0;
+	int err;
 
-	if (chain_read(queue, vring, memory, head, table, chain))
-		return -EPROTO;
-	request->head = head;
+	request->head = (__u16)head;
 	request->first = 0;
 	request->end = chain->readable;
 	request->status = REQUEST_STATUS_PENDING;
@@ -251,13 +304,38 @@ NVR_INLINE int request_parse(struct queue_state *queue, const struct vring_memor
 	/* Segments are missing: nothing in the chain can be trusted to be in its place. */
 	if (chain->flags)
 		return request_finish(request, VIRTIO_BLK_S_IOERR);
-	if (request_consume(request, &header, sizeof(header), 0) != sizeof(header)) {
+	err = request_header(request, &header);
+	if (err == -EFAULT)
+		return err;
+	if (err) {
 		virtqueue_break(queue, QUEUE_FAULT_NO_HEADER);
 		return -EPROTO;
 	}
 	request->type = le32_to_cpu(header.type);
 	request->sector = le64_to_cpu(header.sector);
 	return request_check(disk, request);
+}
+
+/**
+ * request_parse() - read and check the request at @head
+ * @queue: state; broken when the chain makes no sense
+ * @vring: memory
+ * @memory: guest memory table
+ * @disk: limits
+ * @head: from virtqueue_take()
+ * @table: scratch
+ * @request: filled; status is REQUEST_STATUS_PENDING when it needs the back-end
+ *
+ * Return: 0, -EPROTO when the queue broke and the request must not be answered, or -EFAULT when
+ * this engine cannot read it and another must (BPF).
+ */
+NVR_INLINE int request_parse(struct queue_state *queue, const struct vring_memory *vring,
+			     const struct guest_memory *memory, const struct disk *disk, __u16 head,
+			     struct chain_table *table, struct request *request)
+{
+	int err = chain_read(queue, vring, memory, head, table, &request->chain);
+
+	return err ? err : request_begin(queue, memory, disk, request, head);
 }
 
 #endif

@@ -11,11 +11,18 @@
 #define SQE_RWF_DSYNC	0x02 /* linux/fs.h */
 
 /* user_data: what completed. Requests carry queue and head in the low words. */
-#define SQE_TAG_SHIFT	56
-#define SQE_TAG_REQUEST 1ULL
-#define SQE_TAG_KICK	2ULL /* low 32 bits: queue */
-#define SQE_TAG_WAKE	3ULL /* the control thread wants something */
-#define SQE_TAG_RETRY	4ULL /* a delay before a command is sent again; like a request */
+#define SQE_TAG_SHIFT	      56
+#define SQE_TAG_REQUEST	      1ULL
+#define SQE_TAG_KICK	      2ULL /* low 32 bits: queue */
+#define SQE_TAG_WAKE	      3ULL /* the control thread wants something */
+#define SQE_TAG_CALLS	      5ULL /* BPF wants something */
+#define SQE_TAG_RETRY	      4ULL /* a delay before a command is sent again; like a request */
+/* The same in the rings of the direct engines, whose completions BPF sees. */
+#define SQE_TAG_DIRECT	      8ULL
+#define SQE_TAG_DIRECT_KICK   9ULL
+#define SQE_TAG_DIRECT_STATUS 10ULL /* a status byte that could not be written */
+#define SQE_TAG_DIRECT_SIGNAL 11ULL /* the call eventfd could not be written (loop) */
+#define SQE_TAG_DIRECT_SWEEP  12ULL
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

@@ -92,7 +92,7 @@ NVR_INLINE int virtqueue_kicks_on(struct queue_state *queue, const struct vring_
 		vring_write_avail_event(vring, queue->size, queue->last_avail);
 	else
 		vring_used_flags(vring, 0);
-	vring_barrier();
+	vring_barrier(vring);
 	return virtqueue_pending(queue, vring) > 0;
 }
 

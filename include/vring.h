@@ -94,8 +94,9 @@ NVR_INLINE void vring_write_avail_event(const struct vring_memory *vring, __u16 
 }
 
 /* Full barrier between our store and our load, against the driver's opposite pair. */
-NVR_INLINE void vring_barrier(void)
+NVR_INLINE void vring_barrier(const struct vring_memory *vring)
 {
+	(void)vring;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

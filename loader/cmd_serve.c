@@ -40,6 +40,7 @@ enum option_key {
 	OPT_CPU_LIST,
 	OPT_SPIN_US,
 	OPT_PIN_MEMORY,
+	OPT_ENGINE,
 	OPT_NAME,
 };
 
@@ -62,6 +63,8 @@ static const struct argp_option options[] = {
 	{ "cache", OPT_CACHE, "MODE", 0,
 	  "files and block devices: direct (default), or buffered by the host's page cache", 3 },
 	{ .doc = "How it is served:", .group = 4 },
+	{ "engine", OPT_ENGINE, "NAME", 0,
+	  "what serves the queues: worker (user space), poller (BPF in the kernel), or auto", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
 	{ "workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4 },
 	{ "cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
@@ -187,6 +190,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_SPIN_US:
 		vm->spin_us = (uint32_t)number(state, "spin-us", argument, 0, MAX_SPIN_US);
 		return 0;
+	case OPT_ENGINE:
+		if (engine_parse(argument, &vm->engine))
+			argp_error(state, "--engine %s: worker, poller, loop or auto is wanted",
+				   argument);
+		return 0;
 	case OPT_PIN_MEMORY:
 		vm->pin_memory = true;
 		return 0;
@@ -228,6 +236,7 @@ static void raise_limits(void)
 
 static int serve(const struct settings *settings)
 {
+	char why[ENGINE_WHY_BYTES];
 	struct vm *vm = NULL;
 	int fd, err;
 
@@ -237,14 +246,19 @@ static int serve(const struct settings *settings)
 	err = vm_create(&settings->vm, &settings->backend, &vm);
 	if (err)
 		return 1;
+	if (settings->vm.engine != ENGINE_AUTO && engine_check(vm, settings->vm.engine, why)) {
+		log_error("--engine %s: %s; `nvring features` shows what this kernel allows",
+			  engine_name(settings->vm.engine), why);
+		vm_free(vm);
+		return 1;
+	}
 	fd = settings->socket ? server_listen(settings->socket) : server_adopt(settings->socket_fd);
 	if (fd < 0) {
 		vm_free(vm);
 		return 1;
 	}
-	log_info("serving %s, %llu sectors, by %u worker thread%s in user space; waiting at %s",
-		 vm->backend.description, (unsigned long long)vm->backend.disk.sectors,
-		 settings->vm.workers, settings->vm.workers > 1 ? "s" : "",
+	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
+		 (unsigned long long)vm->backend.disk.sectors, engine_name(settings->vm.engine),
 		 settings->socket ? settings->socket : "the inherited socket");
 	err = server_run(vm, fd);
 	if (settings->socket)

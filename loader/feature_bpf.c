@@ -3,15 +3,12 @@
  * Trials of BPF: the programs of bpf/probe.bpf.c, loaded one at a time, attached and run, so that
  * a row says what happened and not what ought to.
  */
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <stdalign.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "bpf_util.h"
 #include "feature_probe.h"
-#include "log.h"
 #include "util.h"
 
 #include "probe.h"
@@ -26,31 +23,7 @@ static void skeleton_freep(struct probe_bpf **skeleton)
 	probe_bpf__destroy(*skeleton);
 }
 
-static void link_freep(struct bpf_link **link)
-{
-	bpf_link__destroy(*link);
-}
-
-static void btf_freep(struct btf **btf)
-{
-	btf__free(*btf);
-}
-
 #define _cleanup_skeleton_ _cleanup_(skeleton_freep)
-#define _cleanup_link_	   _cleanup_(link_freep)
-#define _cleanup_btf_	   _cleanup_(btf_freep)
-
-/* What libbpf and the verifier say of a refusal that is the answer: for -v only. */
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char text[1024];
-
-	(void)level;
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug("libbpf: %s", text);
-	return 0;
-}
 
 /* Open the object with one program (and one map) to be loaded. */
 static int open_one(const char *program, const char *map, struct probe_bpf **ret_skeleton)
@@ -58,16 +31,16 @@ static int open_one(const char *program, const char *map, struct probe_bpf **ret
 	struct probe_bpf *skeleton;
 	struct bpf_program *each;
 
-	libbpf_set_print(print_libbpf);
+	bpf_log_quietly();
 	skeleton = probe_bpf__open();
 	if (!skeleton)
-		return -errno;
+		return errno ? -errno : -ENOMEM;
 	skeleton->rodata->probe_tgid = (__u32)getpid();
 	bpf_object__for_each_program(each, skeleton->obj)
 		bpf_program__set_autoload(each, !strcmp(bpf_program__name(each), program));
-	if (!map || strcmp(map, bpf_map__name(skeleton->maps.probe_storage)))
+	if (!map || strcmp(map, bpf_map__name(skeleton->maps.probe_storage)) != 0)
 		bpf_map__set_autocreate(skeleton->maps.probe_storage, false);
-	if (!map || strcmp(map, bpf_map__name(skeleton->maps.probe_loop)))
+	if (!map || strcmp(map, bpf_map__name(skeleton->maps.probe_loop)) != 0)
 		bpf_map__set_autocreate(skeleton->maps.probe_loop, false);
 	*ret_skeleton = skeleton;
 	return 0;
@@ -147,28 +120,11 @@ int probe_bpf(char *detail, size_t size)
 	return skeleton->bss->probe_hits == 1;
 }
 
-/* Arguments of the io_uring_complete tracepoint, or 0 when it is not there. */
-static int complete_arguments(void)
-{
-	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();
-	const struct btf_type *type;
-	int id;
-
-	if (!btf)
-		return 0;
-	id = btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF);
-	if (id < 0)
-		return 0;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* pointer */
-	type = btf__type_by_id(btf, type->type);			    /* prototype */
-	return btf_vlen(type) - 1; /* the first is the tracer's own */
-}
-
 int probe_tp_complete(char *detail, size_t size)
 {
 	_cleanup_skeleton_ struct probe_bpf *skeleton = NULL;
 	_cleanup_link_ struct bpf_link *link = NULL;
-	int arguments = complete_arguments(), err;
+	int arguments = bpf_complete_arguments(), err;
 	const char *name;
 
 	if (arguments < 3)
@@ -211,7 +167,7 @@ static int blame_lockdown(int err, char *detail, size_t size)
 {
 	char state[32];
 
-	if (!feature_locked_down(state, sizeof(state)) && strcmp(state, "none"))
+	if (!feature_locked_down(state, sizeof(state)) && strcmp(state, "none") != 0)
 		snprintf(detail, size, "lockdown=%s", state);
 	return err;
 }

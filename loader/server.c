@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "direct_maps.h"
 #include "log.h"
 #include "vhost_user.h"
 
@@ -96,14 +97,42 @@ void server_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static void log_direct(const struct vm *vm, uint32_t index)
+{
+	static const char *const reasons[DIRECT_REASON_COUNT] = {
+		[DIRECT_REASON_FAULT] = "fault",       [DIRECT_REASON_STATUS] = "status",
+		[DIRECT_REASON_COMMANDS] = "commands", [DIRECT_REASON_POOL] = "pool",
+		[DIRECT_REASON_ERROR] = "error",
+	};
+	const struct direct_counters *c;
+	char handed[128] = "";
+	size_t used = 0;
+
+	if (!vm->maps || !vm->maps->queues[index].counters.runs)
+		return;
+	c = &vm->maps->queues[index].counters;
+	for (int i = 0; i < DIRECT_REASON_COUNT; i++)
+		used += (size_t)snprintf(handed + used, sizeof(handed) - used, " %s %" PRIu64,
+					 reasons[i], (uint64_t)c->handed[i]);
+	log_info("queue %u: direct: runs %" PRIu64 " busy %" PRIu64 " missed %" PRIu64
+		 " polls %" PRIu64 " swept %" PRIu64 " status writes %" PRIu64 " stray %" PRIu64
+		 " handed to the worker:%s",
+		 index, (uint64_t)c->runs, (uint64_t)c->busy, (uint64_t)c->missed,
+		 (uint64_t)c->armed, vm->queues[index].swept, (uint64_t)c->status_writes,
+		 (uint64_t)c->stray, handed);
+}
+
 static void log_counters(struct vm *vm)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
 		struct queue_counters c;
 
 		vhost_queue_counters(&vm->queues[i], &c);
 		if (!c.requests && !c.resubmitted)
 			continue;
+		any = true;
 		log_info("queue %u: requests %" PRIu64 " completed %" PRIu64 " errors %" PRIu64
 			 " read %" PRIu64 " written %" PRIu64 " kicks %" PRIu64
 			 " interrupts %" PRIu64 " commands %" PRIu64 " retries %" PRIu64
@@ -112,7 +141,10 @@ static void log_counters(struct vm *vm)
 			 (uint64_t)c.bytes_read, (uint64_t)c.bytes_written, (uint64_t)c.kicks,
 			 (uint64_t)c.interrupts, (uint64_t)c.commands, (uint64_t)c.retries,
 			 (uint64_t)c.bounced, (uint64_t)c.resubmitted);
+		log_direct(vm, i);
 	}
+	if (!any)
+		log_info("no requests so far");
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "direct.h"
 #include "log.h"
 #include "vm.h"
 
@@ -57,9 +58,11 @@ static int map_vring(struct vhost_queue *queue)
 	const struct vhost_vring_addr *addr = &queue->addr;
 	struct vring_memory vring = {
 		.desc = guest_map_find_user(map, addr->desc_user_addr,
-					    queue->size * sizeof(struct vring_desc)),
-		.avail = guest_map_find_user(map, addr->avail_user_addr, 6 + 2ULL * queue->size),
-		.used = guest_map_find_user(map, addr->used_user_addr, 6 + 8ULL * queue->size),
+					    vring_desc_bytes(queue->size)),
+		.avail = guest_map_find_user(map, addr->avail_user_addr,
+					     vring_avail_bytes(queue->size)),
+		.used = guest_map_find_user(map, addr->used_user_addr,
+					    vring_used_bytes(queue->size)),
 	};
 
 	if (!vring.desc || !vring.avail || !vring.used) {
@@ -143,11 +146,11 @@ static int start(struct vhost_queue *queue)
 	queue->inflight = NULL;
 	if (vm->inflight_area && queue->index < vm->inflight_queues &&
 	    queue->size <= vm->inflight_size)
-		queue->inflight = (void *)((char *)vm->inflight_area +
-					   queue->index * inflight_queue_bytes(vm->inflight_size));
+		queue->inflight =
+			(void *)((char *)vm->inflight_area + queue->index * vm->inflight_stride);
 	init_state(queue);
 	queue->running = true;
-	worker_add_queue(queue->worker, queue);
+	engine_start(queue);
 	/* What was published before the last process died may not have been notified. */
 	if (queue->call_fd >= 0)
 		eventfd_write(queue->call_fd, 1);
@@ -160,7 +163,7 @@ void vhost_queue_stop(struct vhost_queue *queue)
 {
 	if (!queue->running)
 		return;
-	worker_remove_queue(queue->worker, queue);
+	engine_stop(queue);
 	queue->running = false;
 	queue->base = queue->state.last_avail;
 	release(queue);
@@ -183,18 +186,27 @@ int vhost_queue_update(struct vhost_queue *queue)
 
 void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
 {
-	if (queue->running)
-		worker_swap_fd(queue->worker, queue, slot, fd);
-	else
+	if (!queue->running) {
 		fd_replace(slot, fd);
+		return;
+	}
+	worker_swap_fd(queue->direct ? &queue->vm->workers[0] : queue->worker, queue, slot, fd);
+	if (slot == &queue->call_fd && queue->direct) {
+		engine_set_call(queue);
+		eventfd_write(fd, 1);
+	}
 }
 
 void vhost_queue_counters(struct vhost_queue *queue, struct queue_counters *ret_counters)
 {
-	if (queue->running)
-		worker_read_counters(queue->worker, queue, ret_counters);
-	else
+	if (!queue->running) {
 		*ret_counters = queue->state.counters;
+		return;
+	}
+	worker_read_counters(queue->direct ? &queue->vm->workers[0] : queue->worker, queue,
+			     ret_counters);
+	if (queue->direct)
+		queue_counters_add(ret_counters, &queue->direct->state.counters);
 }
 
 void vhost_queue_reset(struct vhost_queue *queue, bool gone)

@@ -11,9 +11,12 @@
 #include <linux/vhost_types.h>
 #include <stdbool.h>
 
+#include "engine.h"
 #include "inflight.h"
 #include "request.h"
 
+struct direct_queue;
+struct loop;
 struct vm;
 struct worker;
 struct vhost_queue;
@@ -47,6 +50,10 @@ struct vhost_queue {
 	int err_fd;
 	struct inflight_queue *inflight; /* in the VM's shared area, or NULL */
 	bool running;
+	enum engine engine;		   /* that serves it while running */
+	char engine_why[ENGINE_WHY_BYTES]; /* why it is not the one asked for, or empty */
+	struct loop *loop;		   /* ENGINE_LOOP has it, or NULL */
+	struct direct_queue *direct;	   /* shared with BPF, NULL while a worker serves */
 
 	/* The worker's while running. */
 	struct queue_state state;
@@ -55,10 +62,14 @@ struct vhost_queue {
 	size_t ios_bytes;
 	uint16_t *batch; /* [size] heads pushed and not published */
 	uint16_t batch_count;
-	uint16_t kick_generation; /* tells a stale kick poll's CQE from the current one's */
-	bool paused;		  /* drains: takes nothing new */
+	bool kick_armed; /* the worker polls kick_fd */
+	bool paused;	 /* drains: takes nothing new */
 	bool fault_reported;
-	uint64_t inflight_counter;
+	bool sweep_pending;   /* requests waited when the worker last looked, */
+	uint16_t sweep_avail; /* from this avail index on */
+	uint64_t swept;	      /* how often that lasted */
+	bool help_published;  /* BPF knows of all we returned to it */
+	__u64 inflight_counter;
 };
 
 /**

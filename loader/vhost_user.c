@@ -204,9 +204,10 @@ int vhost_user_receive(struct vhost_user *connection)
 	err = receive_message(connection);
 	if (err <= 0)
 		return err;
-	wants_ack = connection->protocol & 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK &&
-		    message->header.flags & VHOST_USER_NEED_REPLY;
+	wants_ack = message->header.flags & VHOST_USER_NEED_REPLY;
 	err = vhost_user_handle(connection, &reply);
+	/* Asked for once it was negotiated, be it by this very message (a UML guest does). */
+	wants_ack &= !!(connection->protocol & 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK);
 	if (!reply && wants_ack) {
 		make_ack(message, err);
 		/* It knows now; whether to go on is its decision. */

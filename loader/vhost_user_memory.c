@@ -96,11 +96,17 @@ int vhost_user_get_inflight_fd(struct vhost_user *connection)
 	uint32_t queues = message->payload.inflight.num_queues;
 	uint16_t size = message->payload.inflight.queue_size;
 	uint64_t bytes = 0;
-	int fd;
+	int fd, err;
 
 	if (!queues || queues > VM_QUEUES_MAX || !size || size > QUEUE_SIZE_MAX)
 		return vhost_user_refuse(connection, -EINVAL, "%u queues of size %u", queues, size);
-	fd = vm_inflight_create(queues, size, &bytes);
+	vm_pause(connection->vm);
+	fd = vm_inflight_create(connection->vm, queues, size, &bytes);
+	err = vm_resume(connection->vm);
+	if (fd >= 0 && err) {
+		fd_close(fd);
+		return err;
+	}
 	if (fd < 0)
 		return vhost_user_refuse(connection, fd, "%s", strerror(-fd));
 	message->payload.inflight.mmap_size = bytes;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vm.h"
 
+#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "direct_maps.h"
 #include "log.h"
 #include "sigbus.h"
 #include "vhost_user.h"
@@ -66,6 +68,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	vm_reset(vm, VM_RESET_GONE);
+	engine_close(vm);
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		worker_stop(&vm->workers[i]);
 	backend_close(&vm->backend);
@@ -138,6 +141,7 @@ static void drop_inflight(struct vm *vm)
 		munmap(vm->inflight_area, vm->inflight_bytes);
 	}
 	vm->inflight_area = NULL;
+	vm->inflight_is_map = false;
 }
 
 void vm_reset(struct vm *vm, enum vm_reset how)
@@ -160,30 +164,79 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 		worker_register_memory(&vm->workers[i]);
 }
 
-int vm_inflight_create(uint32_t queues, uint16_t size, uint64_t *ret_bytes)
+/* The in-flight map of fresh maps; a front-end that has the old one may go on holding it. */
+static int create_inflight_map(struct vm *vm, uint64_t *ret_bytes)
+{
+	int err = 0, fd;
+
+	if (vm->maps && vm->maps_given)
+		engine_close(vm);
+	if (!vm->maps)
+		err = direct_maps_open(vm->options.queues, -1, &vm->maps);
+	if (err)
+		return err;
+	fd = fcntl(direct_maps_inflight_fd(vm->maps), F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	vm->maps_given = true;
+	*ret_bytes = vm->options.queues * sizeof(struct inflight_largest);
+	return fd;
+}
+
+int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *ret_bytes)
 {
 	uint64_t bytes = queues * inflight_queue_bytes(size);
-	_cleanup_close_ int fd = memfd_create("nvring-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int fd = -1;
 
+	if (vm->options.engine != ENGINE_WORKER && queues <= vm->options.queues) {
+		fd = create_inflight_map(vm, ret_bytes);
+		if (fd >= 0)
+			return fd_steal(&fd);
+	}
+	fd = memfd_create("nvring-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)bytes))
 		return -errno;
 	*ret_bytes = bytes;
 	return fd_steal(&fd);
 }
 
+/* Have the direct engines track in the map a front-end brought, a predecessor's perhaps. */
+static int adopt_inflight_map(struct vm *vm, int fd)
+{
+	int err = 0;
+
+	if (vm->maps && !direct_maps_same(vm->maps, fd))
+		engine_close(vm);
+	if (!vm->maps)
+		err = direct_maps_open(vm->options.queues, fd, &vm->maps);
+	vm->maps_given = true;
+	return err;
+}
+
+static int check_inflight_file(int fd, uint64_t bytes, uint64_t offset)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - offset ? -EINVAL : 0;
+}
+
 int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint32_t queues,
 		    uint16_t size)
 {
-	struct stat st;
+	bool is_map = direct_maps_suits(fd, vm->options.queues);
+	uint64_t stride = is_map ? sizeof(struct inflight_largest) : inflight_queue_bytes(size);
 	void *area;
+	int err = 0;
 
 	if (!queues || queues > VM_QUEUES_MAX || !size || size > QUEUE_SIZE_MAX ||
-	    bytes < queues * inflight_queue_bytes(size))
+	    bytes / stride < queues)
 		return -EINVAL;
-	if (fstat(fd, &st))
-		return -errno;
-	if (offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - offset)
-		return -EINVAL;
+	if (!is_map)
+		err = check_inflight_file(fd, bytes, offset);
+	if (err)
+		return err;
 	area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 	if (area == MAP_FAILED)
 		return -errno;
@@ -196,5 +249,8 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 	vm->inflight_bytes = bytes;
 	vm->inflight_queues = queues;
 	vm->inflight_size = size;
+	vm->inflight_stride = stride;
+	/* A map at an odd place, or one we cannot use, is memory all the same. */
+	vm->inflight_is_map = is_map && !offset && !adopt_inflight_map(vm, fd);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct vm_options {
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
 	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
+	enum engine engine;
 };
 
 struct vm {
@@ -38,6 +39,13 @@ struct vm {
 	size_t inflight_bytes;
 	uint16_t inflight_size; /* queue size the area is laid out for */
 	uint32_t inflight_queues;
+	uint64_t inflight_stride; /* bytes from one queue's part to the next */
+	bool inflight_is_map;	  /* it is vm->maps' in-flight map */
+
+	struct direct_maps *maps; /* shared with BPF, NULL until a direct engine is wanted */
+	bool maps_heard;	  /* worker 0 listens to their calls */
+	bool maps_given;	  /* their in-flight map was given to a front-end */
+	struct poller *poller;	  /* NULL until it is wanted */
 
 	struct vhost_queue queues[VM_QUEUES_MAX];
 	struct worker workers[VM_WORKERS_MAX];
@@ -109,9 +117,11 @@ void vm_reset(struct vm *vm, enum vm_reset how);
  * @size: queue size, 1..QUEUE_SIZE_MAX
  * @ret_bytes: set to the area's size
  *
- * Return: a memfd, owned by the caller, or -errno.
+ * A BPF map where direct engines may be wanted, so that they can track in it, else a memfd. The
+ * VM's queues are stopped.
+ * Return: its descriptor, owned by the caller, or -errno.
  */
-int vm_inflight_create(uint32_t queues, uint16_t size, uint64_t *ret_bytes);
+int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *ret_bytes);
 
 /**
  * vm_inflight_use() - track in this area from now on

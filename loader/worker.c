@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "worker.h"
 
-#include <poll.h>
+#include <bpf/libbpf.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,14 +9,19 @@
 #include <time.h>
 
 #include "command.h"
+#include "direct.h"
 #include "guest_buffers.h"
 #include "log.h"
 #include "sigbus.h"
 #include "sqe.h"
+#include "thread.h"
 #include "virtqueue.h"
+#include "worker_help.h"
 #include "worker_io.h"
+#include "worker_poll.h"
 
 #define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
+#define SWEEP_SLEEP_S	1	/* between looks at idle queues that BPF serves */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
 static uint64_t now_ns(void)
@@ -25,21 +30,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void arm_poll(struct worker *worker, int fd, uint64_t user_data)
-{
-	struct io_uring_sqe *sqe = ring_sqe(&worker->ring);
-
-	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
-	io_uring_sqe_set_data64(sqe, user_data);
-}
-
-static void arm_kick(struct worker *worker, struct vhost_queue *queue)
-{
-	if (queue->kick_fd >= 0)
-		arm_poll(worker, queue->kick_fd,
-			 sqe_user_data(SQE_TAG_KICK, queue->index, queue->kick_generation));
 }
 
 static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
@@ -51,12 +41,14 @@ static void kicked(struct worker *worker, uint64_t user_data, uint32_t flags)
 {
 	struct vhost_queue *queue = find_queue(worker, sqe_queue(user_data));
 
-	/* A poll of before the queue's last stop ends late: not ours any more. */
-	if (!queue || queue->kick_generation != sqe_head(user_data))
+	if (!queue)
 		return;
 	queue->state.counters.kicks++;
-	if (!(flags & IORING_CQE_F_MORE))
-		arm_kick(worker, queue);
+	if (flags & IORING_CQE_F_MORE)
+		return;
+	queue->kick_armed = false;
+	if (!queue->paused)
+		worker_poll_kick(worker, queue);
 }
 
 static void completed(struct worker *worker, const struct io_uring_cqe *cqe)
@@ -73,9 +65,15 @@ static void completed(struct worker *worker, const struct io_uring_cqe *cqe)
 	case SQE_TAG_KICK:
 		kicked(worker, user_data, cqe->flags);
 		break;
+	case SQE_TAG_CALLS:
+		if (worker->calls && !(cqe->flags & IORING_CQE_F_MORE) && cqe->res >= 0)
+			worker_poll_calls(worker);
+		if (worker->calls)
+			ring_buffer__consume(worker->calls);
+		break;
 	case SQE_TAG_WAKE:
 		if (!(cqe->flags & IORING_CQE_F_MORE))
-			arm_poll(worker, worker->wake_fd, sqe_user_data(SQE_TAG_WAKE, 0, 0));
+			worker_poll_wake(worker);
 		break;
 	default: /* poll removals */
 		break;
@@ -99,6 +97,8 @@ static void publish(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->queue_count; i++)
 		worker_io_publish(worker->queues[i]);
+	for (uint32_t i = 0; i < worker->helped_count; i++)
+		worker_help_publish(worker->helped[i]);
 }
 
 /* Guest memory was cut short: nothing in it can be trusted. */
@@ -220,18 +220,36 @@ static void kicks_off(struct worker *worker)
 		virtqueue_kicks_off(&worker->queues[i]->state, &worker->queues[i]->vring);
 }
 
+/* Queues that BPF serves and that are idle: look after them once a second. */
+static bool sweep(struct worker *worker)
+{
+	uint64_t now = now_ns();
+	bool idle = false;
+
+	if (now - worker->swept_ns < SWEEP_SLEEP_S * 1000000000ULL)
+		return true;
+	for (uint32_t i = 0; i < worker->helped_count; i++) {
+		idle |= worker_help_idle(worker->helped[i]);
+		worker_help_sweep(worker->helped[i]);
+	}
+	worker->swept_ns = idle ? now : 0;
+	return idle;
+}
+
 static void sleep_until_event(struct worker *worker)
 {
 	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
+	bool polled, idle = worker->helped_count && sweep(worker);
 	struct io_uring_cqe *cqe;
-	bool polled;
 	uint64_t start;
 
 	if (!kicks_on(worker, &polled)) {
+		if (!polled && idle)
+			limit = (struct __kernel_timespec){ .tv_sec = SWEEP_SLEEP_S };
 		start = now_ns();
 		worker->sleeps++;
-		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1, polled ? &limit : NULL,
-						 NULL);
+		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
+						 polled || idle ? &limit : NULL, NULL);
 		adapt_spin(worker, now_ns() - start);
 	}
 	kicks_off(worker);
@@ -257,7 +275,7 @@ static int thread_open(struct worker *worker)
 		munmap(worker->bounce_memory, bounce);
 		return err;
 	}
-	arm_poll(worker, worker->wake_fd, sqe_user_data(SQE_TAG_WAKE, 0, 0));
+	worker_poll_wake(worker);
 	return 0;
 }
 
@@ -293,24 +311,13 @@ static void *thread_main(void *argument)
 
 static int spawn(struct worker *worker)
 {
-	char name[16];
 	int err;
 
 	err = pthread_create(&worker->thread, NULL, thread_main, worker);
 	if (err)
 		return -err;
-	snprintf(name, sizeof(name), "nvring/w%u", worker->index);
-	pthread_setname_np(worker->thread, name);
-	if (worker->cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET(worker->cpu, &set);
-		if (pthread_setaffinity_np(worker->thread, sizeof(set), &set))
-			log_warn("worker %u: cannot run on CPU %d, check --cpu-list against the "
-				 "cpuset",
-				 worker->index, worker->cpu);
-	}
+	thread_name(worker->thread, "nvring/w%u", worker->index);
+	thread_pin(worker->thread, worker->cpu);
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->started)
 		pthread_cond_wait(&worker->called, &worker->lock);
@@ -337,141 +344,13 @@ int worker_start(struct worker *worker)
 	return err;
 }
 
-static void wake(struct worker *worker)
-{
-	eventfd_write(worker->wake_fd, 1);
-}
-
 void worker_stop(struct worker *worker)
 {
 	if (!worker->started)
 		return;
 	atomic_store(&worker->stop, true);
-	wake(worker);
+	eventfd_write(worker->wake_fd, 1);
 	pthread_join(worker->thread, NULL);
 	worker->wake_fd = fd_close(worker->wake_fd);
 	worker->started = false;
-}
-
-/* Have the thread run @call and wait until it is done. One caller: the control thread. */
-static void call_worker(struct worker *worker, struct worker_call *call)
-{
-	pthread_mutex_lock(&worker->lock);
-	atomic_store_explicit(&worker->call, call, memory_order_release);
-	wake(worker);
-	while (atomic_load(&worker->call))
-		pthread_cond_wait(&worker->called, &worker->lock);
-	pthread_mutex_unlock(&worker->lock);
-}
-
-static bool run_add(struct worker *worker, struct worker_call *call)
-{
-	struct vhost_queue *queue = call->queue;
-	uint16_t heads[QUEUE_SIZE_MAX], count = 0;
-
-	worker->by_index[queue->index] = queue;
-	worker->queues[worker->queue_count++] = queue;
-	if (queue->inflight) {
-		count = inflight_recover(queue->inflight, queue->size, queue->state.used_idx, heads,
-					 &queue->inflight_counter);
-		/* Everything taken is either given back or in flight. */
-		queue->state.last_avail = queue->state.used_idx + count;
-	}
-	queue->kick_generation++;
-	arm_kick(worker, queue);
-	virtqueue_kicks_off(&queue->state, &queue->vring);
-	worker_io_resubmit(worker, queue, heads, count);
-	return true;
-}
-
-void worker_add_queue(struct worker *worker, struct vhost_queue *queue)
-{
-	struct worker_call call = { .run = run_add, .queue = queue };
-
-	call_worker(worker, &call);
-}
-
-static bool run_remove(struct worker *worker, struct worker_call *call)
-{
-	struct vhost_queue *queue = call->queue;
-	struct io_uring_sqe *sqe;
-
-	queue->paused = true;
-	if (queue->state.in_flight)
-		return false;
-	worker_io_publish(queue);
-	virtqueue_kicks_on(&queue->state, &queue->vring);
-	sqe = ring_sqe(&worker->ring);
-	io_uring_prep_poll_remove(
-		sqe, sqe_user_data(SQE_TAG_KICK, queue->index, queue->kick_generation));
-	io_uring_sqe_set_data64(sqe, 0);
-	io_uring_submit(&worker->ring);
-	worker->by_index[queue->index] = NULL;
-	for (uint32_t i = 0; i < worker->queue_count; i++) {
-		if (worker->queues[i] != queue)
-			continue;
-		worker->queues[i] = worker->queues[--worker->queue_count];
-		break;
-	}
-	queue->paused = false;
-	return true;
-}
-
-void worker_remove_queue(struct worker *worker, struct vhost_queue *queue)
-{
-	struct worker_call call = { .run = run_remove, .queue = queue };
-
-	call_worker(worker, &call);
-}
-
-static bool run_swap_fd(struct worker *worker, struct worker_call *call)
-{
-	(void)worker;
-	fd_replace(call->slot, call->fd);
-	if (call->slot == &call->queue->call_fd && call->fd >= 0)
-		eventfd_write(call->fd, 1);
-	return true;
-}
-
-void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd)
-{
-	struct worker_call call = { .run = run_swap_fd, .queue = queue, .slot = slot, .fd = fd };
-
-	call_worker(worker, &call);
-}
-
-static bool run_read_counters(struct worker *worker, struct worker_call *call)
-{
-	(void)worker;
-	*call->counters = call->queue->state.counters;
-	return true;
-}
-
-void worker_read_counters(struct worker *worker, struct vhost_queue *queue,
-			  struct queue_counters *ret_counters)
-{
-	struct worker_call call = {
-		.run = run_read_counters,
-		.queue = queue,
-		.counters = ret_counters,
-	};
-
-	call_worker(worker, &call);
-}
-
-static bool run_register_memory(struct worker *worker, struct worker_call *call)
-{
-	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);
-	call->result = guest_buffers_register(&worker->ring, worker->memory, &worker->buffers);
-	return true;
-}
-
-int worker_register_memory(struct worker *worker)
-{
-	struct worker_call call = { .run = run_register_memory };
-
-	if (!worker->pin_memory)
-		return 0;
-	call_worker(worker, &call);
-	return call.result;
 }

@@ -21,6 +21,7 @@
 #define WORKER_RING_ENTRIES   1024
 
 struct guest_buffers;
+struct ring_buffer;
 
 /* Something the control thread has the worker do between two turns; called until it is done. */
 struct worker_call {
@@ -53,6 +54,9 @@ struct worker {
 	struct io_uring ring;
 	struct vhost_queue *queues[WORKER_QUEUES_MAX];
 	uint32_t queue_count;
+	struct vhost_queue *helped[WORKER_QUEUES_MAX]; /* BPF serves them, and calls us at times */
+	uint32_t helped_count;
+	struct ring_buffer *calls; /* BPF's, or NULL */
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
 	bool call_waits;  /* the call was run and is not done yet */
 	uint64_t spin_ns; /* adapted, 0..spin_budget_ns */
@@ -60,8 +64,9 @@ struct worker {
 	uint32_t bounce_count;
 	char *bounce_memory;
 	struct io *waiting, **waiting_tail; /* for a bounce buffer */
-	struct vring_desc table[QUEUE_SIZE_MAX];
-	struct guest_buffers *buffers; /* registered guest memory, or NULL */
+	struct chain_table table;	    /* scratch */
+	struct guest_buffers *buffers;	    /* registered guest memory, or NULL */
+	uint64_t swept_ns;		    /* when idle queues of BPF's were last looked at */
 	uint64_t sleeps;
 };
 
@@ -92,6 +97,29 @@ void worker_add_queue(struct worker *worker, struct vhost_queue *queue);
  * @queue: on return no request of it is in flight and all are published and notified
  */
 void worker_remove_queue(struct worker *worker, struct vhost_queue *queue);
+
+/**
+ * worker_help_queue() - do for a queue that BPF serves what BPF hands over
+ * @worker: the VM's first
+ * @queue: queue->direct is loaded
+ */
+void worker_help_queue(struct worker *worker, struct vhost_queue *queue);
+
+/**
+ * worker_leave_queue() - end that
+ * @worker: likewise
+ * @queue: BPF has drained it
+ */
+void worker_leave_queue(struct worker *worker, struct vhost_queue *queue);
+
+/**
+ * worker_listen() - come when BPF calls
+ * @worker: likewise
+ * @calls_fd: ring buffer of struct direct_call, stays the caller's; -1 to listen no more
+ *
+ * Return: 0 or -errno.
+ */
+int worker_listen(struct worker *worker, int calls_fd);
 
 /**
  * worker_swap_fd() - change a queue's call or error eventfd

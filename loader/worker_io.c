@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "worker_io.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "completion.h"
@@ -9,6 +10,7 @@
 #include "notify.h"
 #include "sqe.h"
 #include "used.h"
+#include "worker_help.h"
 
 _Static_assert(sizeof(struct segment) == sizeof(struct iovec), "the kernel reads it as iovec");
 _Static_assert(offsetof(struct segment, addr) == offsetof(struct iovec, iov_base), "likewise");
@@ -117,6 +119,10 @@ static void finish(struct io *io)
 	else if (request->type == VIRTIO_BLK_T_OUT)
 		counters->bytes_written += request->data_len;
 	io->busy = false;
+	if (queue->direct) {
+		worker_help_return(queue, request->head, request->used_len);
+		return;
+	}
 	used_push(&queue->state, &queue->vring, request->head, request->used_len);
 	queue->batch[queue->batch_count++] = request->head;
 	inflight_put(queue->inflight, request->head);
@@ -133,6 +139,9 @@ static void drive(struct worker *worker, struct io *io, enum command_step step)
 		break;
 	case COMMAND_DONE:
 		finish(io);
+		break;
+	case COMMAND_ELSEWHERE: /* only BPF has an elsewhere */
+		assert(false);
 	}
 }
 
@@ -154,7 +163,7 @@ void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int
 	drive(worker, io, step);
 }
 
-static void report_fault(struct vhost_queue *queue)
+void worker_io_report(struct vhost_queue *queue)
 {
 	uint64_t one = 1;
 
@@ -167,28 +176,37 @@ static void report_fault(struct vhost_queue *queue)
 		log_warn("queue %u: error eventfd: %m", queue->index);
 }
 
-/* Parse the request at @head and set it going; false when the queue broke. */
-static bool start_request(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head)
 {
 	const struct disk *disk = &worker->backend->disk;
 	struct io *io = &queue->ios[head];
 
-	if (io->busy) {
-		virtqueue_break(&queue->state, QUEUE_FAULT_HEAD_BUSY);
-		return false;
-	}
-	inflight_take(queue->inflight, head, queue->inflight_counter++);
-	if (request_parse(&queue->state, &queue->vring, worker->memory, disk, head, worker->table,
+	if (request_parse(&queue->state, &queue->vring, worker->memory, disk, head, &worker->table,
 			  &io->request))
 		return false;
 	io->queue = queue;
+	io->request.self = (uintptr_t)&io->request;
 	io->bounce = NULL;
 	io->busy = true;
-	queue->state.in_flight++;
 	drive(worker, io,
 	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request)
 							   : COMMAND_DONE);
 	return true;
+}
+
+/* Take @head over into our hands and start it; false when the queue broke. */
+static bool start_taken(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+{
+	if (queue->ios[head].busy) {
+		virtqueue_break(&queue->state, QUEUE_FAULT_HEAD_BUSY);
+		return false;
+	}
+	inflight_take(queue->inflight, head, queue->inflight_counter++);
+	queue->state.in_flight++;
+	if (worker_io_start(worker, queue, head))
+		return true;
+	queue->state.in_flight--;
+	return false;
 }
 
 uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
@@ -201,12 +219,12 @@ uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
 	while (taken < pending) {
 		int head = virtqueue_take(state, &queue->vring);
 
-		if (head < 0 || !start_request(worker, queue, (uint16_t)head))
+		if (head < 0 || !start_taken(worker, queue, (uint16_t)head))
 			break;
 		taken++;
 	}
 	if (state->flags & QUEUE_BROKEN)
-		report_fault(queue);
+		worker_io_report(queue);
 	return taken;
 }
 
@@ -214,12 +232,12 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 			uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++) {
-		if (!start_request(worker, queue, heads[i]))
+		if (!start_taken(worker, queue, heads[i]))
 			break;
 		queue->state.counters.resubmitted++;
 	}
 	if (queue->state.flags & QUEUE_BROKEN)
-		report_fault(queue);
+		worker_io_report(queue);
 }
 
 void worker_io_publish(struct vhost_queue *queue)

@@ -25,6 +25,19 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 			uint16_t count);
 
 /**
+ * worker_io_start() - parse a request that was taken and set it going
+ * @worker: the queue's worker, or the one that helps with it
+ * @queue: the queue
+ * @head: below the queue size; its slot is free
+ *
+ * Return: true, or false when the queue broke.
+ */
+bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head);
+
+/* worker_io_report() - say why a queue was stopped, once */
+void worker_io_report(struct vhost_queue *queue);
+
+/**
  * worker_io_completed() - a request's CQE arrived, or its delay ended
  * @worker: the worker
  * @io: the request

@@ -17,7 +17,7 @@ $(BUILD)/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 $(UNIT_TESTS): %: %.o $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ -lcmocka $(ALL_LIBS)
 
-$(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS)
+$(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS) $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
 
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d)
@@ -26,9 +26,12 @@ $(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS)
 # a make of their own: what pkg-config says is read when make starts.
 JOBS	= $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 SAN_BUILD	:= build/san-address-undefined
+# What runs once for each engine; those that this kernel refuses skip themselves and say why.
+NATIVE	= $(FRONT_TESTS) $(sort $(wildcard tests/native/engines/test_*.sh))
 CHECKS	= $(wildcard tests/unit/test_*.sh) $(UNIT_TESTS) $(UNIT_SRCS:%.c=$(SAN_BUILD)/%) \
-	$(FRONT_TESTS) $(sort $(wildcard tests/fuzz/test_*.sh)) \
-	$(sort $(wildcard tests/native/test_*.sh)) $(sort $(wildcard tests/host/test_*.sh))
+	$(sort $(wildcard tests/fuzz/test_*.sh)) $(sort $(wildcard tests/native/test_*.sh)) \
+	NVRING_ENGINE=worker $(NATIVE) NVRING_ENGINE=poller $(NATIVE) NVRING_ENGINE=loop $(NATIVE) \
+	NVRING_ENGINE= $(sort $(wildcard tests/host/test_*.sh))
 
 check:
 	$(Q)$(MAKE) --no-print-directory deps
@@ -41,4 +44,14 @@ check-build: all unit-tests $(FRONT_TESTS) $(if $(wildcard tests/front/loadgen.c
 
 unit-tests: $(UNIT_TESTS)
 
-.PHONY: check check-build unit-tests
+demo:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all
+	$(Q)tests/host/demo
+
+bench-native:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(LOADGEN)
+	$(Q)tests/bench/native
+
+.PHONY: check check-build unit-tests demo bench-native

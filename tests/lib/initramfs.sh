@@ -41,20 +41,21 @@ initramfs_programs() {
 }
 
 # initramfs_modules TREE KERNEL MODULE...: modules with what they depend on, decompressed, as
-# decompressing under emulation takes longer than reading. Built-in ones are left out by depmod.
+# decompressing under emulation takes longer than reading. Those a kernel has built in, or has no
+# more, are left out: what lacks a driver says so when it runs.
 initramfs_modules() {
 	local tree=$1 kernel=$2 version line
 	version=$(cat "$kernel/version")
 
 	shift 2
 	mkdir -p "$tree/lib/modules/$version"
-	modprobe -d "$kernel" -S "$version" -a --show-depends "$@" |
+	{ modprobe -q -d "$kernel" -S "$version" -a --show-depends "$@" || true; } |
 		sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r line; do
 		install -D "$line" "$tree/lib/modules/$version/${line##*/modules/"$version"/}"
 	done
 	find "$tree/lib/modules" -name '*.xz' -exec xz -d {} +
-	cp "$kernel/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} \
-		"$tree/lib/modules/$version"
+	find "$kernel/lib/modules/$version" -maxdepth 1 -name 'modules.[bo]*' ! -name '*.bin' \
+		-exec cp {} "$tree/lib/modules/$version" \;
 	depmod -b "$tree" "$version"
 }
 

@@ -33,6 +33,22 @@ skip() {
 	echo "ok $tap_count - $1 # SKIP $2"
 }
 
+# relay NAME LINE: a line of another program's TAP as one of ours.
+relay() {
+	case $2 in
+	'ok '*'# SKIP '* | '1..0 # SKIP '*) skip "$1" "${2#*# SKIP }" ;;
+	'ok '*) ok 0 "$1: ${2#ok * - }" ;;
+	'not ok '*) ok 1 "$1: ${2#not ok * - }" ;;
+	'Bail out!'*) ok 1 "$1: $2" ;;
+	'# '*) echo "$2" ;;
+	esac
+}
+
+# kernel_log_clean LOG: no line of a kernel's log tells of a fault.
+kernel_log_clean() {
+	! grep -E 'WARNING: CPU|BUG:|Oops|general protection|blocked for' "$1"
+}
+
 # diag TEXT...: lines for whoever reads the log.
 diag() {
 	printf '%s\n' "$@" | sed 's/^/# /'

@@ -1,5 +1,7 @@
-ls -l /dev/nvme* /dev/ng* /dev/kvm
-uptime -p; cat /proc/uptime; lsblk -o NAME,SIZE,LOG-SEC
-mount | tail -12
-grep . /sys/module/kvm_amd/parameters/n*
-build/nvring --version
+# SPDX-License-Identifier: GPL-2.0-only
+# facts: what the test host is and what its kernel allows.
+uname -r
+ls -l /dev/kvm /dev/nvme?n? /dev/ng?n?
+ls /sys/kernel/btf | grep -xE 'vmlinux|kvm|nvme|nvme_core'
+cat /sys/kernel/security/lockdown
+build/nvring features

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop engine: serves a queue in a thread that entered io_uring_enter() once. The kernel calls
+ * loop_step whenever there are completions, or at once when it asks for that, until it says stop.
+ *
+ * Each queue has its own ring, thread and copy of this object. The vring is the ring's memory
+ * region. The ring's registered eventfd would be written before a step filled the used ring, so an
+ * SQE writes the call eventfd. Source: io_uring/loop.c, Linux 7.1; its first argument became struct
+ * iou_ctx later, which a program that only passes it on need not know.
+ */
+#define VRING_REGION
+
+#include "vmlinux.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <linux/errno.h>
+
+#include "direct_maps.h"
+#include "direct_run.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* libbpf compares kinds of types: a structure, whatever is in it, not just its name. */
+struct iou_ctx {
+};
+
+extern __u8 *bpf_io_uring_get_region(struct iou_ctx *ring, __u32 region,
+				     const __u64 rdwr_buf_size) __ksym;
+extern int bpf_io_uring_submit_sqes(struct iou_ctx *ring, __u32 count) __ksym;
+
+const volatile __u32 nvr_index; /* the queue's number */
+
+static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *run)
+{
+	__u32 index = nvr_index, zero = 0;
+
+	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
+	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
+	run->inflight = bpf_map_lookup_elem(&nvr_inflight, &index);
+	run->cq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_CQ, DIRECT_CQ_BYTES);
+	run->sq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, DIRECT_SQ_BYTES);
+	run->vring.region = bpf_io_uring_get_region(ring, IOU_REGION_MEM, VRING_REGION_BYTES);
+	if (!run->queue || !run->vm || !run->inflight || !run->cq || !run->sq || !run->vring.region)
+		return -ENOENT;
+	run->vring.window = &run->queue->window;
+	return 0;
+}
+
+/* loop_spins() - whether to look again at once rather than sleep */
+static __always_inline int loop_spins(struct direct_queue *queue)
+{
+	__u64 now;
+
+	if (!queue->spin_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!queue->idle_since)
+		queue->idle_since = now;
+	return now - queue->idle_since < queue->spin_ns;
+}
+
+/* loop_wait() - the CQ index to be called at: the next completion, or now */
+static __always_inline __u32 loop_wait(struct direct_run *run, __u32 sent)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (sent || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next) {
+		queue->idle_since = 0;
+		return queue->cq_next;
+	}
+	if (loop_spins(queue))
+		return queue->cq_next;
+	/* What was announced before the doorbell was asked for is seen here. */
+	if (queue->mode == DIRECT_ON && direct_kicks(run))
+		return queue->cq_next;
+	queue->counters.sleeps++;
+	return queue->cq_next + 1;
+}
+
+SEC("struct_ops.s/loop_step")
+int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params)
+{
+	struct direct_run run;
+	__u32 tail, sent;
+
+	if (loop_open(ring, &run))
+		return IOU_LOOP_STOP;
+	run.queue->counters.runs++;
+	run.queue->cq_seen = *direct_word(run.cq, run.queue->ring.cq_tail);
+	tail = direct_dispatch_begin(&run);
+	if (direct_complete(&run))
+		direct_signal(&run);
+	if (run.queue->mode == DIRECT_ON) {
+		virtqueue_kicks_off(&run.queue->state, &run.vring);
+		direct_start_all(&run);
+	}
+	sent = direct_dispatch_end(&run, tail);
+	if (sent)
+		bpf_io_uring_submit_sqes(ring, sent);
+	if (run.queue->pause || (run.queue->mode != DIRECT_ON && !run.queue->state.in_flight))
+		return IOU_LOOP_STOP;
+	params->cq_wait_idx = loop_wait(&run, sent);
+	return IOU_LOOP_CONTINUE;
+}
+
+SEC(".struct_ops.link")
+struct io_uring_bpf_ops nvr_loop = {
+	.loop_step = (void *)nvr_loop_step,
+};

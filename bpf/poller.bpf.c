@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The poller engine: serves queues in the kernel thread of SQPOLL rings, at each completion.
+ *
+ * A queue has a ring, whose memory is a BPF map's. A multishot poll in it turns doorbells into
+ * completions, so one hook sees all there is to see. The ring's registered eventfd is the call
+ * eventfd: the kernel writes it after the hook ran, when the CQE it ran for is posted; the flag
+ * IORING_CQ_EVENTFD_DISABLED holds that back.
+ */
+#include "vmlinux.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <linux/errno.h>
+
+#include "direct_maps.h"
+#include "direct_run.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Completions taken in one run; no more, so that the guest goes on while the rest are taken. */
+#define POLLER_BATCH 8U
+
+const volatile __u32 nvr_tgid; /* the process whose rings are served */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct direct_ring_memory);
+} nvr_rings SEC(".maps");
+
+/* The pages of a queue's vring: a value of the process's main thread, as __uptr fields are allowed
+ * in task storage alone, and a map a queue, as a value holds eleven of them. */
+struct nvr_vring {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct vring_pages);
+} nvr_vring SEC(".maps"); /* the model of them all */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, DIRECT_QUEUES_MAX);
+	__type(key, __u32);
+	__array(values, struct nvr_vring);
+} nvr_vrings SEC(".maps");
+
+/* clang describes a tagged pointer's target only when something else is of its type. */
+struct vring_page nvr_page;
+
+/* poller_open() - what a run needs, looked up; 0 on success */
+static __always_inline int poller_open(__u32 index, struct direct_run *run)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct direct_ring_memory *memory;
+	__u32 zero = 0;
+	void *vring;
+
+	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
+	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
+	run->inflight = bpf_map_lookup_elem(&nvr_inflight, &index);
+	memory = bpf_map_lookup_elem(&nvr_rings, &index);
+	vring = bpf_map_lookup_elem(&nvr_vrings, &index);
+	if (!run->queue || !run->vm || !run->inflight || !memory || !vring)
+		return -ENOENT;
+	run->vring.window = &run->queue->window;
+	run->vring.pages = bpf_task_storage_get(vring, task->group_leader, 0, 0);
+	if (!run->vring.pages)
+		return -ENOENT;
+	run->sq = &memory->sq;
+	run->cq = &memory->cq;
+	return 0;
+}
+
+/* The two halves of a run; functions of their own, so that each is verified once. */
+__attribute__((noinline)) int nvr_finish(__u32 index)
+{
+	struct direct_run run;
+
+	return poller_open(index, &run) ? 0 : direct_complete(&run);
+}
+
+/* A call file descriptor that is no eventfd (a UML guest's is a pipe) is written by an SQE. */
+__attribute__((noinline)) int nvr_signal(__u32 index)
+{
+	struct direct_run run;
+	__u32 tail;
+
+	if (poller_open(index, &run))
+		return 0;
+	tail = direct_dispatch_begin(&run);
+	direct_signal(&run);
+	return direct_dispatch_end(&run, tail);
+}
+
+/*
+ * The safety net: events can be missed, so while there is traffic a timeout brings us back in any
+ * case. When it finds none it is not set again, and the worker is told to look now and then.
+ */
+static __always_inline void poller_sweep(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+	struct io_uring_sqe *sqe;
+
+	if (queue->sweep_armed || !queue->sq_room)
+		return;
+	if (!queue->state.in_flight && !queue->sweep_busy) {
+		if (queue->sweep_runs == queue->counters.runs)
+			direct_call_worker(queue);
+		return;
+	}
+	sqe = direct_sqe(queue, run->sq);
+	__builtin_memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = IORING_OP_TIMEOUT;
+	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, sweep_delay);
+	sqe->len = 1;
+	sqe->user_data = sqe_user_data(SQE_TAG_DIRECT_SWEEP, queue->index, 0);
+	queue->sweep_armed = 1;
+	queue->sweep_busy = 0;
+}
+
+/* Looks again at the avail ring after asking for a doorbell: entries that came before that rang
+ * none. When rounds run out requests are in flight, whose completions look again. */
+__attribute__((noinline)) int nvr_dispatch(__u32 index)
+{
+	struct direct_run run;
+	__u32 tail;
+	int round;
+
+	if (poller_open(index, &run))
+		return 0;
+	tail = direct_dispatch_begin(&run);
+	nvr_for(round, 0, DIRECT_ROUNDS) {
+		direct_start_all(&run);
+		if (!direct_kicks(&run))
+			break;
+	}
+	poller_sweep(&run);
+	return direct_dispatch_end(&run, tail);
+}
+
+/*
+ * Have the kernel write the call eventfd when it posts the CQE we run for, or not. It looks at the
+ * flag after the CQ's tail moved, in the same thread; only when the tail has passed the last
+ * completion that wanted an interrupt may the flag be set again. A completion posted by another
+ * thread (io-wq) could look late: from then on the flag stays clear until the next sweep, which
+ * interrupts once more, whatever the other thread found.
+ */
+static __always_inline void poller_notify(struct direct_queue *queue,
+					  struct direct_ring_memory *memory, int wanted,
+					  int foreign)
+{
+	volatile __u32 *flags = direct_word(&memory->cq, queue->ring.cq_flags);
+
+	if (foreign) {
+		queue->foreign = 1;
+	} else if (queue->foreign && queue->sweep_runs == queue->counters.runs) {
+		queue->foreign = 0;
+		wanted = 1;
+	}
+	if (wanted) {
+		queue->notify_at = queue->cq_seen;
+		*flags = 0;
+	} else if (!*flags && !queue->foreign &&
+		   (__s32)(*direct_word(&memory->cq, queue->ring.cq_tail) - queue->notify_at) >=
+			   0) {
+		*flags = IORING_CQ_EVENTFD_DISABLED;
+	}
+}
+
+/* SQEs written while the SQPOLL thread sleeps, by another thread: user space wakes it. */
+static __always_inline void poller_wake(struct direct_queue *queue,
+					struct direct_ring_memory *memory)
+{
+	__sync_fetch_and_add(&queue->window.barrier, 1);
+	if (*direct_word(&memory->cq, queue->ring.sq_flags) & IORING_SQ_NEED_WAKEUP)
+		direct_call_worker(queue);
+}
+
+static __always_inline int poller_run(struct direct_queue *queue, struct direct_ring_memory *memory,
+				      __u32 index, int foreign)
+{
+	int turn, wanted;
+
+	if (!direct_enter(queue))
+		return 0;
+	nvr_for(turn, 0, DIRECT_ROUNDS) {
+		direct_begin(queue);
+		wanted = nvr_finish(index);
+		poller_notify(queue, memory, wanted, foreign);
+		if (wanted && queue->has_call)
+			nvr_signal(index);
+		if (queue->mode == DIRECT_ON && nvr_dispatch(index) && foreign)
+			poller_wake(queue, memory);
+		if (direct_leave(queue))
+			return 0;
+	}
+	/* Others keep coming; the next of them finds the queue free. */
+	__sync_fetch_and_and(&queue->lock, 0);
+	return 0;
+}
+
+/*
+ * poller_followed() - whether another completion of this batch comes right after this one
+ *
+ * The kernel posts a list of finished requests at a time (__io_submit_flush_completions). The run
+ * for the last one takes them all; used ring and avail ring are then touched once a batch. One
+ * that posts no CQE brings no event, so it does not count.
+ */
+static __always_inline int poller_followed(void *request)
+{
+	struct io_wq_work_node *next;
+	struct io_kiocb *following;
+
+	if (!request)
+		return 0;
+	next = bpf_core_cast(request, struct io_kiocb)->comp_list.next;
+	if (!next)
+		return 0;
+	following = (void *)next - bpf_core_field_offset(struct io_kiocb, comp_list);
+	return !(bpf_core_cast(following, struct io_kiocb)->flags & IOSQE_CQE_SKIP_SUCCESS);
+}
+
+static __always_inline int poller_completed(struct io_ring_ctx *ring, void *request,
+					    __u64 user_data, __s32 result, __u32 cqe_flags,
+					    int fill)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 index = sqe_queue(user_data), tail, at, foreign;
+	struct direct_ring_memory *memory;
+	struct direct_queue *queue;
+	struct io_uring_cqe *cqe;
+
+	if ((__u32)task->tgid != nvr_tgid || sqe_tag(user_data) < SQE_TAG_DIRECT)
+		return 0;
+	queue = bpf_map_lookup_elem(&nvr_queues, &index);
+	memory = bpf_map_lookup_elem(&nvr_rings, &index);
+	if (!queue || !memory)
+		return 0;
+	/* The CQE we run for is the last one, not yet posted. */
+	tail = ring->cached_cq_tail;
+	if (fill) {
+		at = queue->ring.cqes + ((tail - 1) & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES;
+		if (at > DIRECT_CQ_BYTES - DIRECT_CQE_BYTES)
+			return 0;
+		cqe = (void *)&memory->cq.byte[at];
+		cqe->user_data = user_data;
+		cqe->res = result;
+		cqe->flags = cqe_flags;
+	}
+	store_release(&queue->cq_seen, tail);
+	foreign = (__u32)task->pid != queue->thread;
+	if (!foreign && tail - queue->cq_next < POLLER_BATCH && poller_followed(request))
+		return 0;
+	return poller_run(queue, memory, index, foreign);
+}
+
+/* Linux with the completion as an argument: the CQE is in the ring already. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(nvr_complete, struct io_ring_ctx *ring, void *request, struct io_uring_cqe *cqe)
+{
+	return poller_completed(ring, request, cqe->user_data, 0, 0, 0);
+}
+
+/* Linux 6.12, where its fields are: the kernel writes the CQE after us, with what we write. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(nvr_complete612, struct io_ring_ctx *ring, void *request, __u64 user_data, int result,
+	     unsigned int cqe_flags)
+{
+	return poller_completed(ring, request, user_data, result, cqe_flags, 1);
+}

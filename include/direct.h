@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the direct engines (BPF) and the daemon share of a queue. It lives in a BPF map that the
+ * daemon has mapped.
+ *
+ * BPF serves the queue in whatever context an event runs it; direct_queue.lock keeps these apart.
+ * What BPF cannot do it hands to a worker by head index (handed[]), and takes back what the worker
+ * finished (returned[]), so that one side alone writes the used ring.
+ */
+#ifndef NVRING_DIRECT_H
+#define NVRING_DIRECT_H
+
+#include "inflight.h"
+#include "request.h"
+#include "vring_window.h"
+
+/* Rings of the direct engines: 128-byte SQEs and 32-byte CQEs, whatever the disk. */
+#define DIRECT_SQ_ENTRIES 256U
+#define DIRECT_CQ_ENTRIES 512U
+#define DIRECT_SQE_BYTES  128U
+#define DIRECT_CQE_BYTES  32U
+#define DIRECT_PAGE	  4096U
+#define DIRECT_SQ_BYTES	  (DIRECT_SQ_ENTRIES * DIRECT_SQE_BYTES)
+#define DIRECT_CQ_BYTES	  (DIRECT_PAGE + DIRECT_CQ_ENTRIES * DIRECT_CQE_BYTES) /* with indices */
+
+/* Fewer than CQEs, so that the CQ never overflows: each has one, and kicks come in between. */
+#define DIRECT_IN_FLIGHT_MAX 256U
+
+/* Requests whose segments or ranges the kernel reads until they complete. */
+#define DIRECT_POOL 32U
+
+/* Fixed files of a direct ring beside SQE_FILE_DEVICE. */
+#define DIRECT_FILE_ZERO  1 /* /dev/zero */
+#define DIRECT_FILE_KICK  2
+#define DIRECT_FILE_CALL  3
+#define DIRECT_FILE_COUNT 4
+
+/* direct_queue.lock */
+#define DIRECT_HELD  (1U << 0)
+#define DIRECT_AGAIN (1U << 1) /* something came while it was held */
+
+enum direct_mode {
+	DIRECT_OFF,   /* completions are dropped: nothing of the queue's is under way */
+	DIRECT_ON,    /* serves */
+	DIRECT_DRAIN, /* completes, takes nothing new */
+};
+
+/* Why a head was handed to the worker. */
+enum direct_reason {
+	DIRECT_REASON_FAULT,	/* pages of guest memory not present, or a shape BPF cannot read */
+	DIRECT_REASON_STATUS,	/* answered at once with an error status or data */
+	DIRECT_REASON_COMMANDS, /* takes several commands, or a bounce buffer */
+	DIRECT_REASON_POOL,	/* too many requests in many segments at a time */
+	DIRECT_REASON_ERROR,	/* its command failed or came back short: the worker repeats it */
+	DIRECT_REASON_COUNT,
+};
+
+#define DIRECT_RETURN_DROPPED 0x8000U /* in returned[]: not to be given back, the queue broke */
+
+enum direct_slot_state {
+	DIRECT_SLOT_FREE,
+	DIRECT_SLOT_SENT,   /* its command is under way */
+	DIRECT_SLOT_HANDED, /* the worker has it */
+};
+
+/* One for each head. */
+struct direct_slot {
+	__u32 used_len;
+	__s32 expect; /* cqe->res of success */
+	__u32 bytes;  /* payload, for the counters */
+	__u8 state;   /* enum direct_slot_state */
+	__u8 type;    /* VIRTIO_BLK_T_*, which all fit */
+	__u8 pool;    /* 1 + index of the pool's entry it holds, or 0 */
+	__u8 reserved;
+};
+
+/* Byte offsets of the ring's words from its start, as io_uring_setup() told. */
+struct direct_ring {
+	__u32 sq_head;
+	__u32 sq_tail;
+	__u32 sq_flags;
+	__u32 cq_head;
+	__u32 cq_tail;
+	__u32 cq_flags;
+	__u32 cqes;
+	__u32 reserved;
+};
+
+struct direct_counters {
+	__u64 runs;			   /* of BPF for this queue */
+	__u64 busy;			   /* of these, which found another one at work */
+	__u64 handed[DIRECT_REASON_COUNT]; /* to the worker */
+	__u64 status_writes;		   /* READ SQEs for status bytes */
+	__u64 missed;			   /* completions seen by a later run only */
+	__u64 armed;			   /* kick polls: one, and one for each that ended */
+	__u64 stray;			   /* completions of nothing */
+	__u64 sleeps;			   /* loop: waits for a completion */
+};
+
+struct direct_queue {
+	__u32 lock;	      /* DIRECT_HELD, DIRECT_AGAIN */
+	__u32 mode;	      /* enum direct_mode; set by the daemon */
+	__u32 cq_seen;	      /* CQEs before this index are in the ring */
+	__u32 cq_next;	      /* next one to take */
+	__u32 kick_armed;     /* 1 while the kick poll is */
+	__u32 tracked;	      /* 1 when requests are tracked in the in-flight map */
+	__u32 notify_at;      /* cq_seen when an interrupt was last wanted */
+	__u32 foreign;	      /* 1 after a completion in another thread, until the next sweep */
+	__u32 attention;      /* 1 once the worker was called, until it comes */
+	__u32 reported;	      /* the worker was told of the broken queue */
+	__u32 index;	      /* the queue's number */
+	__u32 thread;	      /* poller: the SQPOLL thread, as the kernel numbers it */
+	__u32 pause;	      /* loop: the daemon wants its thread back */
+	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
+	__u64 spin_ns;	      /* loop: looks for work so long before it sleeps */
+	__u64 idle_since;     /* loop: CLOCK_MONOTONIC, 0 while there is work */
+	__u32 sweep_armed;    /* poller: a TIMEOUT runs that brings BPF in any case */
+	__u32 sweep_busy;     /* poller: there were runs between the last two */
+	__u64 sweep_runs;     /* poller: counters.runs at the last one */
+	__s64 sweep_delay[2]; /* struct __kernel_timespec */
+	__u64 one;	      /* what is written to an eventfd */
+	__u32 sq_tail;	      /* next SQE to write, ahead of the ring's until the run ends */
+	__u32 sq_room; /* SQEs that may be written; in memory, not a variable, for the verifier */
+	__u32 pool_count;
+	__u32 batch_count;
+	/* Two rings of heads with one writer and one reader each. */
+	__u32 handed_tail, handed_head;	    /* BPF to worker */
+	__u32 returned_tail, returned_head; /* and back */
+
+	struct queue_state state;
+	struct vring_window window;
+	struct direct_ring ring;
+	struct direct_counters counters;
+	__u64 inflight_counter;
+	__u64 self; /* address in the daemon */
+
+	__u8 pool_free[DIRECT_POOL];
+	__u16 handed[QUEUE_SIZE_MAX];
+	__u16 returned[QUEUE_SIZE_MAX];
+	__u16 batch[QUEUE_SIZE_MAX]; /* heads pushed and not published */
+	struct direct_slot slot[QUEUE_SIZE_MAX];
+	struct chain_table table; /* scratch */
+	struct request pool[DIRECT_POOL];
+};
+
+/* One VM's part; constant while a queue is served, but for disk.flags. */
+struct direct_vm {
+	struct disk disk;
+	struct guest_memory memory;
+};
+
+/* A poller's ring. The kernel uses this memory as SQEs and as rings (IORING_SETUP_NO_MMAP). */
+struct direct_sq {
+	__u8 byte[DIRECT_SQ_BYTES];
+};
+
+struct direct_cq {
+	__u8 byte[DIRECT_CQ_BYTES]; /* the rings' indices first */
+};
+
+struct direct_ring_memory {
+	struct direct_sq sq;
+	struct direct_cq cq;
+};
+
+#define DIRECT_QUEUES_MAX 256
+
+/* Record of the ring buffer that calls the worker. */
+struct direct_call {
+	__u32 queue;
+	__u32 reserved;
+};
+
+#endif

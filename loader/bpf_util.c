@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bpf_util.h"
+
+#include <string.h>
+
+#include "log.h"
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[1024];
+
+	(void)level;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("libbpf: %s", text);
+	return 0;
+}
+
+void bpf_log_quietly(void)
+{
+	libbpf_set_print(print_libbpf);
+}
+
+int bpf_complete_arguments(void)
+{
+	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	int id;
+
+	if (!btf)
+		return 0;
+	id = btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return 0;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* pointer */
+	type = btf__type_by_id(btf, type->type);			    /* prototype */
+	return btf_vlen(type) - 1; /* the first is the tracer's own */
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* libbpf with our cleanup attributes and log. */
+#ifndef NVRING_BPF_UTIL_H
+#define NVRING_BPF_UTIL_H
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "util.h"
+
+static inline void link_freep(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+}
+
+static inline void btf_freep(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+#define _cleanup_link_ _cleanup_(link_freep)
+#define _cleanup_btf_  _cleanup_(btf_freep)
+
+/**
+ * bpf_log_quietly() - what libbpf and the verifier say becomes debug lines
+ *
+ * A refusal is an answer here (another engine serves), not an error.
+ */
+void bpf_log_quietly(void);
+
+/**
+ * bpf_complete_arguments() - arguments of the io_uring_complete tracepoint
+ *
+ * Return: 3 where it has the CQE, more where it has the CQE's fields (Linux 6.12), 0 where there
+ * is none or no BTF.
+ */
+int bpf_complete_arguments(void);
+
+#endif

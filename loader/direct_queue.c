@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "direct_queue.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "direct_maps.h"
+#include "util.h"
+#include "vm.h"
+
+#define DRAIN_POLL_NS	200000 /* first look; doubled up to the last */
+#define DRAIN_POLL_LAST 10000000
+#define SWEEP_NS	100000000 /* a missed event is found after so long at most */
+
+/* The part's first page goes to its first place in the window. */
+static uint32_t place(const void *part, size_t bytes, void **ret_pages)
+{
+	uintptr_t start = (uintptr_t)part, page = start & ~(uintptr_t)(VRING_PAGE_BYTES - 1);
+
+	for (; page < start + bytes; page += VRING_PAGE_BYTES)
+		*ret_pages++ = (void *)page;
+	return (uint32_t)(start & (VRING_PAGE_BYTES - 1));
+}
+
+static struct vring_window window(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES])
+{
+	const struct vring_memory *vring = &queue->vring;
+	struct vring_window window = {
+		.desc = place(vring->desc, vring_desc_bytes(queue->size),
+			      ret_pages + VRING_DESC_PAGE),
+		.avail = place(vring->avail, vring_avail_bytes(queue->size),
+			       ret_pages + VRING_AVAIL_PAGE),
+		.used = place(vring->used, vring_used_bytes(queue->size),
+			      ret_pages + VRING_USED_PAGE),
+	};
+
+	return window;
+}
+
+void direct_queue_pages(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES])
+{
+	memset(ret_pages, 0, VRING_PAGES * sizeof(ret_pages[0]));
+	window(queue, ret_pages);
+}
+
+void direct_queue_load(struct vhost_queue *queue)
+{
+	struct direct_queue *direct = queue->direct;
+	struct direct_vm *vm = queue->vm->maps->vm;
+	void *pages[VRING_PAGES];
+
+	vm->disk = queue->vm->backend.disk;
+	vm->memory = queue->vm->map.memory;
+	direct->index = queue->index;
+	direct->tracked = queue->inflight != NULL;
+	direct->inflight_counter = queue->inflight_counter;
+	direct->window = window(queue, pages);
+	direct->state = queue->state;
+	memset(&direct->state.counters, 0, sizeof(direct->state.counters));
+	queue->help_published = true;
+	direct->self = (uintptr_t)direct;
+	direct->one = 1;
+	direct->sweep_delay[0] = 0;
+	direct->sweep_delay[1] = SWEEP_NS;
+	direct->reported = 0;
+	direct->attention = 0;
+	direct->foreign = 0;
+	direct->batch_count = 0;
+	direct->handed_head = direct->handed_tail;
+	direct->returned_head = direct->returned_tail;
+	direct->pool_count = DIRECT_POOL;
+	for (uint32_t i = 0; i < DIRECT_POOL; i++) {
+		direct->pool_free[i] = (uint8_t)i;
+		direct->pool[i].self = (uintptr_t)&direct->pool[i];
+	}
+	memset(direct->slot, 0, sizeof(direct->slot));
+}
+
+static bool busy(const struct direct_queue *direct)
+{
+	return load_once(&direct->state.in_flight) ||
+	       __atomic_load_n(&direct->lock, __ATOMIC_ACQUIRE);
+}
+
+void direct_queue_drain(struct vhost_queue *queue)
+{
+	struct direct_queue *direct = queue->direct;
+	struct timespec pause = { .tv_nsec = DRAIN_POLL_NS };
+
+	/* A run that began before this store may still take requests; its lock is seen. */
+	__atomic_store_n(&direct->mode, DIRECT_DRAIN, __ATOMIC_SEQ_CST);
+	while (busy(direct)) {
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = min(pause.tv_nsec * 2, (long)DRAIN_POLL_LAST);
+		eventfd_write(queue->kick_fd, 1);
+	}
+}
+
+void direct_queue_store(struct vhost_queue *queue)
+{
+	struct direct_queue *direct = queue->direct;
+	struct queue_counters counters = queue->state.counters;
+
+	__atomic_store_n(&direct->mode, DIRECT_OFF, __ATOMIC_SEQ_CST);
+	queue_counters_add(&counters, &direct->state.counters);
+	queue->state = direct->state;
+	queue->state.counters = counters;
+	queue->inflight_counter = direct->inflight_counter;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A queue's part of the maps shared with BPF: handing its state over and taking it back. */
+#ifndef NVRING_DIRECT_QUEUE_H
+#define NVRING_DIRECT_QUEUE_H
+
+#include "direct.h"
+#include "vhost_queue.h"
+
+/**
+ * direct_queue_load() - hand a drained queue's state to BPF
+ * @queue: nothing in flight; queue->direct is its part of the maps, in mode DIRECT_OFF
+ *
+ * The ring's state (indices, offsets) stays as it is: rings outlive what they serve.
+ */
+void direct_queue_load(struct vhost_queue *queue);
+
+/**
+ * direct_queue_drain() - have BPF finish what is in flight and take nothing new
+ * @queue: queue->direct in mode DIRECT_ON
+ *
+ * Doorbells are rung while it waits, in case that an event was missed.
+ */
+void direct_queue_drain(struct vhost_queue *queue);
+
+/**
+ * direct_queue_store() - take the state back; queue->direct is in mode DIRECT_OFF from now on
+ * @queue: drained, and no event of its ring is on its way
+ */
+void direct_queue_store(struct vhost_queue *queue);
+
+/**
+ * direct_queue_pages() - the pages of the vring as BPF's window has them
+ * @queue: its vring is mapped
+ * @ret_pages: VRING_PAGES page addresses, NULL where the vring has none
+ */
+void direct_queue_pages(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES]);
+
+#endif

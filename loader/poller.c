@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "poller.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "bpf_util.h"
+#include "direct_maps.h"
+#include "direct_queue.h"
+#include "log.h"
+#include "ring.h"
+#include "sqe.h"
+#include "vm.h"
+
+#include "bpf/poller.skel.h"
+
+#define IDLE_MS 1 /* the thread sleeps after so long, in fact not before a jiffy */
+
+struct poller {
+	struct poller_bpf *skeleton;
+	struct bpf_link *link;
+	struct vm *vm;
+	struct direct_ring_memory *rings; /* [queues], the map's memory */
+	size_t rings_bytes;
+	int zero_fd;
+	int ring_fd[DIRECT_QUEUES_MAX];	 /* -1 until the queue is first served */
+	int vring_fd[DIRECT_QUEUES_MAX]; /* map of the queue's pinned pages, -1 while not served */
+};
+
+static int load(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
+{
+	struct poller_bpf *skeleton = poller_bpf__open();
+	int arguments = bpf_complete_arguments(), err;
+	struct bpf_program *program;
+
+	if (!skeleton)
+		return engine_refuse(ret_why, -errno, "poller program");
+	poller->skeleton = skeleton;
+	if (arguments < 3)
+		return engine_refuse(ret_why, -EOPNOTSUPP, "tracepoint io_uring_complete");
+	program = arguments == 3 ? skeleton->progs.nvr_complete : skeleton->progs.nvr_complete612;
+	bpf_program__set_autoload(arguments == 3 ? skeleton->progs.nvr_complete612
+						 : skeleton->progs.nvr_complete,
+				  false);
+	skeleton->rodata->nvr_tgid = (__u32)getpid();
+	err = direct_maps_share(poller->vm->maps, skeleton->obj);
+	if (!err)
+		err = bpf_map__set_max_entries(skeleton->maps.nvr_rings,
+					       poller->vm->options.queues);
+	if (!err)
+		err = poller_bpf__load(skeleton);
+	if (err)
+		return engine_refuse(ret_why, err, "the kernel refuses the poller's BPF program");
+	poller->link = bpf_program__attach(program);
+	if (!poller->link)
+		return engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
+	return 0;
+}
+
+int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES])
+{
+	struct poller *poller = calloc(1, sizeof(*poller));
+	int err;
+
+	if (!poller)
+		return engine_refuse(ret_why, -ENOMEM, "poller");
+	poller->vm = vm;
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
+		poller->ring_fd[i] = poller->vring_fd[i] = -1;
+	poller->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	err = poller->zero_fd < 0 ? engine_refuse(ret_why, -errno, "/dev/zero")
+				  : load(poller, ret_why);
+	if (!err) {
+		poller->rings_bytes = vm->options.queues * sizeof(struct direct_ring_memory);
+		poller->rings = mmap(NULL, poller->rings_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+				     bpf_map__fd(poller->skeleton->maps.nvr_rings), 0);
+		if (poller->rings == MAP_FAILED) {
+			poller->rings = NULL;
+			err = engine_refuse(ret_why, -errno, "ring memory");
+		}
+	}
+	if (err) {
+		poller_close(poller);
+		return err;
+	}
+	*ret_poller = poller;
+	return 0;
+}
+
+void poller_close(struct poller *poller)
+{
+	if (!poller)
+		return;
+	bpf_link__destroy(poller->link);
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
+		fd_close(poller->ring_fd[i]);
+	if (poller->rings)
+		munmap(poller->rings, poller->rings_bytes);
+	poller_bpf__destroy(poller->skeleton);
+	fd_close(poller->zero_fd);
+	free(poller);
+}
+
+/* Any ring of ours, whose thread a new one is to share; -1 when this is the first. */
+static int thread_of(const struct poller *poller)
+{
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
+		if (poller->ring_fd[i] >= 0)
+			return poller->ring_fd[i];
+	return -1;
+}
+
+/*
+ * A queue's ring is set up once and kept while the poller is: the kernel may write to its memory
+ * for a while after it is closed.
+ */
+static int open_ring(struct poller *poller, struct vhost_queue *queue)
+{
+	struct direct_ring_memory *memory = &poller->rings[queue->index];
+	const int files[DIRECT_FILE_COUNT] = { poller->vm->backend.fd, poller->zero_fd, -1, -1 };
+	struct direct_queue *direct = queue->direct;
+	struct ring_layout layout = {
+		.sq_entries = DIRECT_SQ_ENTRIES,
+		.cq_entries = DIRECT_CQ_ENTRIES,
+		.sq_memory = &memory->sq,
+		.ring_memory = &memory->cq,
+		.idle_ms = IDLE_MS,
+		.cpu = poller->vm->options.cpus[0],
+		.thread_of = thread_of(poller),
+	};
+	int fd, err;
+
+	fd = ring_open_poller(&layout, &direct->ring);
+	if (fd < 0)
+		return fd;
+	err = ring_register_files(fd, files, DIRECT_FILE_COUNT);
+	if (err) {
+		fd_close(fd);
+		return err;
+	}
+	direct->cq_next = direct->cq_seen = 0;
+	direct->thread = ring_thread(fd);
+	poller->ring_fd[queue->index] = fd;
+	return 0;
+}
+
+/* Pin the vring's pages as a value of this thread's task storage. */
+static int pin_vring(struct poller *poller, struct vhost_queue *queue)
+{
+	const struct bpf_map *model = poller->skeleton->maps.nvr_vring;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
+		    .btf_fd = (__u32)bpf_object__btf_fd(poller->skeleton->obj),
+		    .btf_key_type_id = bpf_map__btf_key_type_id(model),
+		    .btf_value_type_id = bpf_map__btf_value_type_id(model));
+	_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	_cleanup_close_ int fd = -1;
+	void *pages[VRING_PAGES];
+	__u32 index = queue->index;
+
+	if (self < 0)
+		return -errno;
+	fd = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "nvr_vring", sizeof(int), sizeof(pages), 0,
+			    &opts);
+	if (fd < 0)
+		return -errno;
+	direct_queue_pages(queue, pages);
+	if (bpf_map_update_elem(fd, &self, pages, BPF_ANY) ||
+	    bpf_map_update_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index, &fd,
+				BPF_ANY))
+		return -errno;
+	poller->vring_fd[index] = fd_steal(&fd);
+	return 0;
+}
+
+static void unpin_vring(struct poller *poller, uint32_t index)
+{
+	bpf_map_delete_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index);
+	poller->vring_fd[index] = fd_close(poller->vring_fd[index]);
+}
+
+/* Write an SQE, while BPF writes none: the queue is not served, or drained. */
+static void submit(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
+{
+	struct direct_ring_memory *memory = &poller->rings[index];
+	const struct direct_ring *ring = &poller->vm->maps->queues[index].ring;
+	uint32_t *tail = (uint32_t *)&memory->cq.byte[ring->sq_tail];
+	uint32_t at = (*tail & (DIRECT_SQ_ENTRIES - 1)) * DIRECT_SQE_BYTES;
+
+	memset(&memory->sq.byte[at], 0, DIRECT_SQE_BYTES);
+	memcpy(&memory->sq.byte[at], sqe, sizeof(*sqe));
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	ring_wake(poller->ring_fd[index]);
+}
+
+static void arm_kick(struct poller *poller, uint32_t index)
+{
+	const struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_POLL_ADD,
+		.flags = IOSQE_FIXED_FILE,
+		.fd = DIRECT_FILE_KICK,
+		.len = IORING_POLL_ADD_MULTI,
+		.poll32_events = POLLIN,
+		.user_data = sqe_user_data(SQE_TAG_DIRECT_KICK, index, 0),
+	};
+
+	submit(poller, index, &sqe);
+}
+
+/* End the kick poll and see its last CQE; again and again, as an event can be missed. */
+static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
+{
+	const struct timespec pause = { .tv_nsec = 200000 };
+	const struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_POLL_REMOVE,
+		.flags = IOSQE_CQE_SKIP_SUCCESS,
+		.addr = sqe_user_data(SQE_TAG_DIRECT_KICK, queue->index, 0),
+		.user_data = sqe_user_data(SQE_TAG_DIRECT_STATUS, queue->index, 0),
+	};
+
+	while (load_once(&queue->direct->kick_armed)) {
+		submit(poller, queue->index, &sqe);
+		for (int i = 0; i < 50 && load_once(&queue->direct->kick_armed); i++)
+			nanosleep(&pause, NULL);
+	}
+}
+
+int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
+{
+	uint32_t index = queue->index;
+	int err = 0;
+
+	if (poller->ring_fd[index] < 0)
+		err = open_ring(poller, queue);
+	if (err)
+		return engine_refuse(ret_why, err, "SQPOLL ring");
+	err = pin_vring(poller, queue);
+	if (err)
+		return engine_refuse(ret_why, err, "the vring's pages cannot be pinned for BPF");
+	err = ring_update_file(poller->ring_fd[index], DIRECT_FILE_KICK, queue->kick_fd);
+	if (err) {
+		unpin_vring(poller, index);
+		return engine_refuse(ret_why, err, "doorbell eventfd");
+	}
+	poller_set_call(poller, queue);
+	queue->direct->kick_armed = 1;
+	__atomic_store_n(&queue->direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
+	arm_kick(poller, index);
+	/* What came while nobody looked has rung no bell that is heard. */
+	eventfd_write(queue->kick_fd, 1);
+	return 0;
+}
+
+void poller_stop(struct poller *poller, struct vhost_queue *queue)
+{
+	direct_queue_drain(queue);
+	disarm_kick(poller, queue);
+	ring_register_eventfd(poller->ring_fd[queue->index], -1);
+	unpin_vring(poller, queue->index);
+}
+
+void poller_set_call(struct poller *poller, struct vhost_queue *queue)
+{
+	int fd = poller->ring_fd[queue->index], err;
+	bool by_sqe;
+
+	ring_register_eventfd(fd, -1);
+	/* What is no eventfd is written by an SQE. */
+	by_sqe = queue->call_fd >= 0 && ring_register_eventfd(fd, queue->call_fd);
+	err = ring_update_file(fd, DIRECT_FILE_CALL, by_sqe ? queue->call_fd : -1);
+	store_once(&queue->direct->has_call, by_sqe);
+	if (err)
+		log_error("queue %u: call file descriptor: %s", queue->index, strerror(-err));
+}
+
+int poller_ring_fd(const struct poller *poller, uint32_t index)
+{
+	return poller->ring_fd[index];
+}

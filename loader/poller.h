@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The poller engine's side in the daemon: its BPF program, and for each queue an SQPOLL ring in a
+ * BPF map. One kernel thread serves all rings of the process. bpf/poller.bpf.c does the work.
+ * Control thread only, which must be the process's main thread: it owns the pinned vring pages.
+ */
+#ifndef NVRING_POLLER_H
+#define NVRING_POLLER_H
+
+#include "engine.h"
+#include "vhost_queue.h"
+
+struct poller;
+
+/**
+ * poller_open() - load the program and attach it
+ * @vm: its maps are made
+ * @ret_poller: set; free with poller_close()
+ * @ret_why: filled with a reason on failure
+ *
+ * Return: 0 or -errno.
+ */
+int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES]);
+
+/* poller_close() - its queues are stopped; @poller may be NULL */
+void poller_close(struct poller *poller);
+
+/**
+ * poller_start() - serve a queue
+ * @poller: open
+ * @queue: drained; queue->direct is loaded
+ * @ret_why: filled with a reason on failure
+ *
+ * Return: 0 or -errno, and nothing is served.
+ */
+int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES]);
+
+/* poller_stop() - drain a queue and let go of it; direct_queue_store() then has its state */
+void poller_stop(struct poller *poller, struct vhost_queue *queue);
+
+/* poller_set_call() - interrupts go to queue->call_fd from now on, -1 for none */
+void poller_set_call(struct poller *poller, struct vhost_queue *queue);
+
+/* poller_ring_fd() - the ring of a queue, to wake its thread by; any thread */
+int poller_ring_fd(const struct poller *poller, uint32_t index);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "worker_help.h"
+
+#include <sys/eventfd.h>
+
+#include "direct.h"
+#include "poller.h"
+#include "vm.h"
+#include "worker_io.h"
+
+static void give(struct direct_queue *direct, uint16_t value)
+{
+	uint32_t tail = direct->returned_tail;
+
+	direct->returned[tail & (QUEUE_SIZE_MAX - 1)] = value;
+	__atomic_store_n(&direct->returned_tail, tail + 1, __ATOMIC_RELEASE);
+}
+
+/* BPF could not make sense of the request, or not reach it, and neither can we. */
+static void broke(struct vhost_queue *queue, uint16_t head)
+{
+	struct queue_state *state = &queue->direct->state;
+
+	state->fault = queue->state.fault;
+	__atomic_fetch_or(&state->flags, QUEUE_BROKEN, __ATOMIC_SEQ_CST);
+	give(queue->direct, head | DIRECT_RETURN_DROPPED);
+	queue->help_published = false;
+}
+
+void worker_help_serve(struct worker *worker, struct vhost_queue *queue)
+{
+	struct direct_queue *direct = queue->direct;
+	uint32_t tail;
+
+	/* Before we look: what is handed over from now on calls again. */
+	__atomic_store_n(&direct->attention, 0, __ATOMIC_SEQ_CST);
+	tail = __atomic_load_n(&direct->handed_tail, __ATOMIC_ACQUIRE);
+	for (; direct->handed_head != tail; direct->handed_head++) {
+		uint16_t head = direct->handed[direct->handed_head & (QUEUE_SIZE_MAX - 1)];
+
+		if (!worker_io_start(worker, queue, head))
+			broke(queue, head);
+	}
+	if (load_once(&direct->state.flags) & QUEUE_BROKEN) {
+		queue->state.fault = direct->state.fault;
+		worker_io_report(queue);
+	}
+	if (queue->vm->poller)
+		ring_wake(poller_ring_fd(queue->vm->poller, queue->index));
+}
+
+void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_len)
+{
+	queue->direct->slot[head].used_len = used_len;
+	give(queue->direct, head);
+	queue->help_published = false;
+}
+
+void worker_help_publish(struct vhost_queue *queue)
+{
+	if (queue->help_published)
+		return;
+	queue->help_published = true;
+	/* The doorbell brings BPF, whatever it was rung for. */
+	eventfd_write(queue->kick_fd, 1);
+}
+
+bool worker_help_idle(const struct vhost_queue *queue)
+{
+	return queue->engine == ENGINE_POLLER && !load_once(&queue->direct->sweep_armed);
+}
+
+void worker_help_sweep(struct vhost_queue *queue)
+{
+	uint16_t avail = load_once(&queue->direct->state.last_avail);
+	bool pending = worker_help_idle(queue) && vring_avail_idx(&queue->vring) != avail &&
+		       !(load_once(&queue->direct->state.flags) & QUEUE_BROKEN);
+
+	if (pending && queue->sweep_pending && queue->sweep_avail == avail) {
+		queue->swept++;
+		eventfd_write(queue->kick_fd, 1);
+	}
+	queue->sweep_pending = pending;
+	queue->sweep_avail = avail;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A worker helps with queues that BPF serves: requests come by head, and go back by head. */
+#ifndef NVRING_WORKER_HELP_H
+#define NVRING_WORKER_HELP_H
+
+#include "worker.h"
+
+/**
+ * worker_help_serve() - BPF called: start what it handed over, report, wake its thread
+ * @worker: that helps
+ * @queue: a queue it helps with
+ */
+void worker_help_serve(struct worker *worker, struct vhost_queue *queue);
+
+/**
+ * worker_help_return() - a handed request is over, its status byte written
+ * @queue: where it is from
+ * @head: the request
+ * @used_len: bytes written to it
+ */
+void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_len);
+
+/* worker_help_publish() - let BPF know, once for all that was returned since the last time */
+void worker_help_publish(struct vhost_queue *queue);
+
+/**
+ * worker_help_idle() - whether a queue is to be looked at now and then
+ * @queue: a queue the worker helps with
+ *
+ * While there is traffic the poller comes back by itself (bpf/poller.bpf.c); an idle queue's one
+ * doorbell could be missed.
+ */
+bool worker_help_idle(const struct vhost_queue *queue);
+
+/* worker_help_sweep() - look: requests that have waited since the last look ring a bell */
+void worker_help_sweep(struct vhost_queue *queue);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* cmocka with the headers it wants before it. */
+#ifndef NVRING_UNIT_H
+#define NVRING_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* unit_random() - xorshift64; @state is not 0. The same numbers on every
+ * machine. */
+static inline uint64_t unit_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* unit_below() - a number in 0..@end-1 */
+static inline uint64_t unit_below(uint64_t *state, uint64_t end)
+{
+	return (unit_random(state) >> 11) % end;
+}
+
+#endif
