@@ -104,6 +104,16 @@ static __always_inline void direct_give_back(const struct direct_run *run, __u16
 	queue->batch_count++;
 }
 
+/* direct_drop() - the request at @head broke the queue: it is not given back */
+static __always_inline void direct_drop(const struct direct_run *run, __u16 head,
+					struct direct_slot *slot)
+{
+	slot->state = DIRECT_SLOT_FREE;
+	run->queue->state.in_flight--;
+	if (run->queue->tracked)
+		inflight_drop(run->inflight, head);
+}
+
 static __always_inline void direct_completed(const struct direct_run *run, __u16 head, __s32 result)
 {
 	struct direct_queue *queue = run->queue;
@@ -223,8 +233,7 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 		if (slot->state != DIRECT_SLOT_HANDED) {
 			queue->counters.stray++;
 		} else if (head & DIRECT_RETURN_DROPPED) {
-			slot->state = DIRECT_SLOT_FREE;
-			queue->state.in_flight--;
+			direct_drop(run, head & (QUEUE_SIZE_MAX - 1), slot);
 		} else {
 			direct_give_back(run, head, slot);
 		}
@@ -371,8 +380,7 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 		direct_hand(queue, head, DIRECT_REASON_FAULT);
 		return 0;
 	}
-	queue->slot[head & (QUEUE_SIZE_MAX - 1)].state = DIRECT_SLOT_FREE;
-	queue->state.in_flight--;
+	direct_drop(run, head, &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
 	return err;
 }
 

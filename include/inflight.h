@@ -58,6 +58,14 @@ NVR_INLINE void inflight_take(struct inflight_queue *inflight, __u16 head, __u64
 	store_release(&inflight->desc[head].inflight, 1);
 }
 
+/* inflight_drop() - @head broke the queue and is never given back: nobody is to try it again */
+NVR_INLINE void inflight_drop(struct inflight_queue *inflight, __u16 head)
+{
+	if (!NVR_BPF && !inflight)
+		return;
+	store_release(&inflight->desc[head & (QUEUE_SIZE_MAX - 1)].inflight, 0);
+}
+
 /* inflight_put() - @head was pushed into the used ring, not yet published */
 NVR_INLINE void inflight_put(struct inflight_queue *inflight, __u16 head)
 {

@@ -205,6 +205,7 @@ static bool start_taken(struct worker *worker, struct vhost_queue *queue, uint16
 	queue->state.in_flight++;
 	if (worker_io_start(worker, queue, head))
 		return true;
+	inflight_drop(queue->inflight, head);
 	queue->state.in_flight--;
 	return false;
 }
