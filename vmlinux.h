@@ -10,6 +10,7 @@ struct bpf_iter_num;
 struct eventfd_ctx;
 struct io_kiocb;
 struct io_ring_ctx;
+struct io_sq_data;
 struct io_uring_bpf_ops;
 struct io_uring_cmd;
 struct io_wq_work_node;
@@ -36,8 +37,14 @@ struct eventfd_ctx {
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
+struct io_sq_data {
+	pid_t task_pid;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
 struct io_ring_ctx {
 	unsigned int cached_cq_tail;
+	struct io_sq_data *sq_data;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */

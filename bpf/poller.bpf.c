@@ -253,7 +253,7 @@ static __always_inline int poller_completed(struct io_ring_ctx *ring, void *requ
 		cqe->flags = cqe_flags;
 	}
 	store_release(&queue->cq_seen, tail);
-	foreign = (__u32)task->pid != queue->thread;
+	foreign = task->pid != ring->sq_data->task_pid;
 	if (!foreign && tail - queue->cq_next < POLLER_BATCH && poller_followed(request))
 		return 0;
 	return poller_run(queue, memory, index, foreign);

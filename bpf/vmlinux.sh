@@ -19,7 +19,8 @@ wanted() {
 		6.12 vmlinux typedef pid_t
 		6.12 vmlinux struct task_struct pid tgid group_leader
 		6.12 vmlinux struct eventfd_ctx id
-		6.12 vmlinux struct io_ring_ctx cached_cq_tail
+		6.12 vmlinux struct io_sq_data task_pid
+		6.12 vmlinux struct io_ring_ctx sq_data cached_cq_tail
 		6.12 vmlinux struct io_uring_cmd
 		6.12 vmlinux struct io_wq_work_node next
 		6.12 vmlinux typedef io_req_flags_t

@@ -109,7 +109,6 @@ struct direct_queue {
 	__u32 attention;      /* 1 once the worker was called, until it comes */
 	__u32 reported;	      /* the worker was told of the broken queue */
 	__u32 index;	      /* the queue's number */
-	__u32 thread;	      /* poller: the SQPOLL thread, as the kernel numbers it */
 	__u32 pause;	      /* loop: the daemon wants its thread back */
 	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
 	__u64 spin_ns;	      /* loop: looks for work so long before it sleeps */

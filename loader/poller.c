@@ -144,7 +144,6 @@ static int open_ring(struct poller *poller, struct vhost_queue *queue)
 		return err;
 	}
 	direct->cq_next = direct->cq_seen = 0;
-	direct->thread = ring_thread(fd);
 	poller->ring_fd[queue->index] = fd;
 	return 0;
 }

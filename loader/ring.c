@@ -140,20 +140,6 @@ int ring_register_eventfd(int ring_fd, int fd)
 	return ring_register(ring_fd, IORING_REGISTER_EVENTFD, &fd, 1);
 }
 
-uint32_t ring_thread(int ring_fd)
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[64], line[128];
-	unsigned int thread = 0;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ring_fd);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "SqThread: %u", &thread) == 1)
-			break;
-	return thread;
-}
-
 void ring_wake(int ring_fd)
 {
 	syscall(__NR_io_uring_enter, ring_fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);

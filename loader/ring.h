@@ -67,9 +67,6 @@ int ring_update_file(int ring_fd, unsigned int index, int fd);
 /* ring_register_eventfd() - the eventfd that completions signal, -1 for none; 0 or -errno */
 int ring_register_eventfd(int ring_fd, int fd);
 
-/* ring_thread() - number of the SQPOLL thread in the host's first pid namespace, or 0 */
-uint32_t ring_thread(int ring_fd);
-
 /* ring_wake() - let the SQPOLL thread look at the SQ */
 void ring_wake(int ring_fd);
 
