@@ -18,7 +18,8 @@
 
 /* With so many requests in flight a completion is near and takes what waits: no doorbells. */
 #define DIRECT_KICKS_OFF 16U
-#define DIRECT_ROUNDS	 4 /* looks at the avail ring in one run */
+#define DIRECT_ROUNDS	 16 /* looks at the avail ring in one run */
+#define DIRECT_BATCH	 16U /* requests taken at a look, before what was answered is published */
 
 struct direct_run {
 	struct direct_queue *queue;
@@ -114,6 +115,19 @@ static __always_inline void direct_drop(const struct direct_run *run, __u16 head
 		inflight_drop(run->inflight, head);
 }
 
+/* direct_succeeded() - the request at @head did all that was wanted */
+static __always_inline void direct_succeeded(const struct direct_run *run, __u16 head,
+					     struct direct_slot *slot)
+{
+	struct queue_counters *counters = &run->queue->state.counters;
+
+	if (slot->type == VIRTIO_BLK_T_IN)
+		counters->bytes_read += slot->bytes;
+	else if (slot->type == VIRTIO_BLK_T_OUT)
+		counters->bytes_written += slot->bytes;
+	direct_give_back(run, head, slot);
+}
+
 static __always_inline void direct_completed(const struct direct_run *run, __u16 head, __s32 result)
 {
 	struct direct_queue *queue = run->queue;
@@ -128,11 +142,8 @@ static __always_inline void direct_completed(const struct direct_run *run, __u16
 		direct_hand(queue, head, DIRECT_REASON_ERROR);
 		return;
 	}
-	if (slot->type == VIRTIO_BLK_T_IN)
-		queue->state.counters.bytes_read += slot->bytes;
-	else if (slot->type == VIRTIO_BLK_T_OUT)
-		queue->state.counters.bytes_written += slot->bytes;
-	direct_give_back(run, head, slot);
+	queue->idle_since = 0;
+	direct_succeeded(run, head, slot);
 }
 
 /* direct_sqe() - the next SQE; sq_room was above 0 */
@@ -148,7 +159,13 @@ static __always_inline struct io_uring_sqe *direct_sqe(struct direct_queue *queu
 	return (struct io_uring_sqe *)&sq->byte[at];
 }
 
-/* direct_own_sqe() - an SQE of ours on one of the ring's files, no request's command */
+/* direct_has_room() - for a command, a status byte and an SQE of our own */
+static __always_inline int direct_has_room(const struct direct_queue *queue)
+{
+	return queue->sq_room >= 3;
+}
+
+/* direct_own_sqe() - an SQE of ours, no request's command; @file is one of the ring's or none */
 static __always_inline struct io_uring_sqe *
 direct_own_sqe(struct direct_queue *queue, struct direct_sq *sq, __u8 opcode, __s32 file, __u64 tag)
 {
@@ -156,7 +173,7 @@ direct_own_sqe(struct direct_queue *queue, struct direct_sq *sq, __u8 opcode, __
 
 	__builtin_memset(sqe, 0, sizeof(*sqe));
 	sqe->opcode = opcode;
-	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->flags = file == SQE_FILE_NONE ? 0 : IOSQE_FIXED_FILE;
 	sqe->fd = file;
 	sqe->user_data = sqe_user_data(tag, queue->index, 0);
 	return sqe;
@@ -192,6 +209,8 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		queue->sweep_armed = 0;
 		queue->sweep_busy = queue->counters.runs - queue->sweep_runs > 1;
 		queue->sweep_runs = queue->counters.runs;
+	} else if (tag == SQE_TAG_DIRECT_LOOK) {
+		queue->look_armed = 0;
 	} else {
 		queue->counters.stray++;
 	}
@@ -241,20 +260,23 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 	queue->returned_head = from + count;
 }
 
-/* direct_publish() - let the driver see what was given back; 1 when it wants an interrupt */
-static __always_inline int direct_publish(const struct direct_run *run)
+/* direct_publish() - let the driver see what was given back, and note when it wants an interrupt */
+static __always_inline void direct_publish(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 
 	if (queue->state.published == queue->state.used_idx)
-		return 0;
+		return;
 	used_publish(&queue->state, &run->vring);
 	if (queue->tracked) {
 		inflight_publish(run->inflight, queue->batch, queue->batch_count,
 				 queue->state.published);
 		queue->batch_count = 0;
 	}
-	return notify_wanted(&queue->state, &run->vring);
+	if (notify_wanted(&queue->state, &run->vring)) {
+		queue->wanted = 1;
+		queue->state.counters.interrupts++;
+	}
 }
 
 /* direct_status() - let /dev/zero write the status byte OK, as BPF has no means to */
@@ -271,23 +293,19 @@ direct_status(struct direct_queue *queue, struct direct_sq *sq, const struct req
 	return sqe;
 }
 
-/* direct_answer() - nothing to do for the request but to say OK: an SQE all the same, so that it
- * is given back by a completion like any other */
-static __always_inline void direct_answer(struct direct_queue *queue, struct direct_sq *sq,
-					  const struct request *request, struct direct_slot *slot)
+/* direct_answer() - nothing to do for the request but to say OK; 1 when it says so already */
+static __always_inline int direct_answer(struct direct_queue *queue, struct direct_sq *sq,
+					 const struct request *request, struct direct_slot *slot)
 {
 	struct io_uring_sqe *sqe;
 
-	if (request->status_ok) {
-		sqe = direct_sqe(queue, sq);
-		__builtin_memset(sqe, 0, sizeof(*sqe));
-		slot->expect = 0; /* IORING_OP_NOP is 0 */
-	} else {
-		sqe = direct_status(queue, sq, request);
-		sqe->flags = IOSQE_FIXED_FILE;
-		slot->expect = 1;
-	}
+	if (request->status_ok)
+		return 1;
+	sqe = direct_status(queue, sq, request);
+	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->user_data = sqe_user_data(SQE_TAG_DIRECT, queue->index, request->head);
+	slot->expect = 1;
+	return 0;
 }
 
 static __always_inline void direct_command(struct direct_queue *queue, const struct disk *disk,
@@ -321,7 +339,7 @@ static __always_inline int direct_refused(const struct disk *disk, struct reques
 	return -1;
 }
 
-/* direct_send() - the request in pool entry @entry was parsed: send its command */
+/* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over */
 NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 			   const struct disk *disk NVR_NONNULL, struct direct_sq *sq NVR_NONNULL,
 			   __u32 entry)
@@ -339,10 +357,8 @@ NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 	slot->used_len = request->used_len;
 	slot->bytes = (__u32)request->data_len;
 	slot->type = (__u8)request->type;
-	if (step == COMMAND_DONE) {
-		direct_answer(queue, sq, request, slot);
-		return 0;
-	}
+	if (step == COMMAND_DONE)
+		return direct_answer(queue, sq, request, slot);
 	direct_command(queue, disk, sq, request, slot);
 	if (request->command.count > 1 || request->command.op == COMMAND_DEALLOCATE) {
 		slot->pool = (__u8)(entry + 1);
@@ -366,6 +382,7 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	if (queue->tracked)
 		inflight_take(run->inflight, head, queue->inflight_counter++);
 	queue->state.in_flight++;
+	queue->idle_since = 0;
 	slot->state = DIRECT_SLOT_SENT;
 	if (!queue->pool_count) {
 		direct_hand(queue, head, DIRECT_REASON_POOL);
@@ -374,8 +391,12 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	entry = queue->pool_free[(queue->pool_count - 1) & (DIRECT_POOL - 1)] & (DIRECT_POOL - 1);
 	err = request_parse(&queue->state, &run->vring, &run->vm->memory, &run->vm->disk, head,
 			    &queue->table, &queue->pool[entry]);
-	if (!err)
-		return direct_send(queue, &run->vm->disk, run->sq, entry);
+	if (!err) {
+		if (direct_send(queue, &run->vm->disk, run->sq, entry))
+			direct_succeeded(run, head,
+					 &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
+		return 0;
+	}
 	if (err != -EPROTO) {
 		direct_hand(queue, head, DIRECT_REASON_FAULT);
 		return 0;
@@ -384,26 +405,49 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	return err;
 }
 
-/* direct_start_all() - start what waits in the avail ring, as far as there is room */
-static __always_inline void direct_start_all(struct direct_run *run)
+/* direct_start_batch() - start what waits in the avail ring, as far as there is room */
+static __always_inline void direct_start_batch(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 count = virtqueue_pending(&queue->state, &run->vring);
 	__u32 room = DIRECT_IN_FLIGHT_MAX - queue->state.in_flight, i;
 
-	if (room > DIRECT_IN_FLIGHT_MAX)
-		room = 0;
+	if (room > DIRECT_BATCH)
+		room = queue->state.in_flight > DIRECT_IN_FLIGHT_MAX ? 0 : DIRECT_BATCH;
 	if (count > room)
 		count = room;
 	nvr_for(i, 0, count) {
 		int head;
 
-		if (queue->sq_room < 2)
+		if (!direct_has_room(queue))
 			break;
 		head = virtqueue_take(&queue->state, &run->vring);
 		if (head < 0 || direct_start(run, (__u16)head))
 			break;
 	}
+	direct_publish(run);
+}
+
+/* direct_pending() - whether there is more that could be started now */
+static __always_inline int direct_pending(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	return direct_has_room(queue) && queue->state.in_flight < DIRECT_IN_FLIGHT_MAX &&
+	       virtqueue_pending(&queue->state, &run->vring);
+}
+
+/* direct_spins() - whether to look again at once rather than ask for a doorbell */
+static __always_inline int direct_spins(struct direct_queue *queue)
+{
+	__u64 now;
+
+	if (!queue->spin_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!queue->idle_since)
+		queue->idle_since = now;
+	return now - queue->idle_since < queue->spin_ns;
 }
 
 /* direct_kicks() - ask for doorbells or not; 1 when entries came meanwhile */
@@ -414,27 +458,17 @@ static __always_inline int direct_kicks(struct direct_run *run)
 	if (queue->state.flags & QUEUE_BROKEN)
 		return 0;
 	if (queue->state.in_flight < DIRECT_KICKS_OFF)
-		return virtqueue_kicks_on(&queue->state, &run->vring) && queue->sq_room >= 2;
+		return virtqueue_kicks_on(&queue->state, &run->vring) && direct_has_room(queue);
 	virtqueue_kicks_off(&queue->state, &run->vring);
 	return 0;
 }
 
-/**
- * direct_complete() - take completions and give requests back
- * @run: the queue, entered
- *
- * Return: 1 when the guest wants an interrupt for them.
- */
-static __always_inline int direct_complete(const struct direct_run *run)
+/* direct_complete() - take completions and give requests back */
+static __always_inline void direct_complete(const struct direct_run *run)
 {
-	int wanted;
-
 	direct_reap(run);
 	direct_take_back(run);
-	wanted = direct_publish(run);
-	if (wanted)
-		run->queue->state.counters.interrupts++;
-	return wanted;
+	direct_publish(run);
 }
 
 /* direct_dispatch_begin() - see how much room the SQ has; rearm a kick poll that ended */
@@ -465,14 +499,15 @@ static __always_inline __u32 direct_dispatch_end(struct direct_run *run, __u32 t
 	return count;
 }
 
-/* direct_signal() - an SQE that writes the call file descriptor, where that is wanted */
+/* direct_signal() - an SQE that writes the call file descriptor, where that is how it is done */
 static __always_inline void direct_signal(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	struct io_uring_sqe *sqe;
 
-	if (!queue->has_call || !queue->sq_room)
+	if (!queue->has_call || !queue->wanted || !queue->sq_room)
 		return;
+	queue->wanted = 0;
 	sqe = direct_own_sqe(queue, run->sq, IORING_OP_WRITE, DIRECT_FILE_CALL,
 			     SQE_TAG_DIRECT_SIGNAL);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;

@@ -49,29 +49,13 @@ static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *ru
 	return 0;
 }
 
-/* loop_spins() - whether to look again at once rather than sleep */
-static __always_inline int loop_spins(struct direct_queue *queue)
-{
-	__u64 now;
-
-	if (!queue->spin_ns)
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (!queue->idle_since)
-		queue->idle_since = now;
-	return now - queue->idle_since < queue->spin_ns;
-}
-
 /* loop_wait() - the CQ index to be called at: the next completion, or now */
 static __always_inline __u32 loop_wait(struct direct_run *run, __u32 sent)
 {
 	struct direct_queue *queue = run->queue;
 
-	if (sent || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next) {
-		queue->idle_since = 0;
-		return queue->cq_next;
-	}
-	if (loop_spins(queue))
+	if (sent || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next ||
+	    direct_spins(queue))
 		return queue->cq_next;
 	/* What was announced before the doorbell was asked for is seen here. */
 	if (queue->mode == DIRECT_ON && direct_kicks(run))
@@ -84,18 +68,23 @@ SEC("struct_ops.s/loop_step")
 int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params)
 {
 	struct direct_run run;
-	__u32 tail, sent;
+	__u32 tail, sent, round;
 
 	if (loop_open(ring, &run))
 		return IOU_LOOP_STOP;
 	run.queue->counters.runs++;
 	run.queue->cq_seen = *direct_word(run.cq, run.queue->ring.cq_tail);
 	tail = direct_dispatch_begin(&run);
-	if (direct_complete(&run))
-		direct_signal(&run);
+	direct_complete(&run);
+	direct_signal(&run);
 	if (run.queue->mode == DIRECT_ON) {
 		virtqueue_kicks_off(&run.queue->state, &run.vring);
-		direct_start_all(&run);
+		nvr_for(round, 0, DIRECT_ROUNDS) {
+			direct_start_batch(&run);
+			if (!direct_pending(&run))
+				break;
+		}
+		direct_signal(&run);
 	}
 	sent = direct_dispatch_end(&run, tail);
 	if (sent)

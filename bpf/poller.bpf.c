@@ -23,6 +23,9 @@ char LICENSE[] SEC("license") = "GPL";
 /* Completions taken in one run; no more, so that the guest goes on while the rest are taken. */
 #define POLLER_BATCH 8U
 
+#define POLLER_TURNS 4	/* while others ask for one */
+#define POLLER_LOOKS 1024 /* at the avail index, before the thread's other work has its turn */
+
 const volatile __u32 nvr_tgid; /* the process whose rings are served */
 
 struct {
@@ -76,27 +79,6 @@ static __always_inline int poller_open(__u32 index, struct direct_run *run)
 	return 0;
 }
 
-/* The two halves of a run; functions of their own, so that each is verified once. */
-__attribute__((noinline)) int nvr_finish(__u32 index)
-{
-	struct direct_run run;
-
-	return poller_open(index, &run) ? 0 : direct_complete(&run);
-}
-
-/* A call file descriptor that is no eventfd (a UML guest's is a pipe) is written by an SQE. */
-__attribute__((noinline)) int nvr_signal(__u32 index)
-{
-	struct direct_run run;
-	__u32 tail;
-
-	if (poller_open(index, &run))
-		return 0;
-	tail = direct_dispatch_begin(&run);
-	direct_signal(&run);
-	return direct_dispatch_end(&run, tail);
-}
-
 /*
  * The safety net: events can be missed, so while there is traffic a timeout brings us back in any
  * case. When it finds none it is not set again, and the worker is told to look now and then.
@@ -108,38 +90,93 @@ static __always_inline void poller_sweep(struct direct_run *run)
 
 	if (queue->sweep_armed || !queue->sq_room)
 		return;
-	if (!queue->state.in_flight && !queue->sweep_busy) {
+	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy) {
 		if (queue->sweep_runs == queue->counters.runs)
 			direct_call_worker(queue);
 		return;
 	}
-	sqe = direct_sqe(queue, run->sq);
-	__builtin_memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_TIMEOUT;
+	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE,
+			     SQE_TAG_DIRECT_SWEEP);
 	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, sweep_delay);
 	sqe->len = 1;
-	sqe->user_data = sqe_user_data(SQE_TAG_DIRECT_SWEEP, queue->index, 0);
 	queue->sweep_armed = 1;
 	queue->sweep_busy = 0;
 }
 
-/* Looks again at the avail ring after asking for a doorbell: entries that came before that rang
- * none. When rounds run out requests are in flight, whose completions look again. */
-__attribute__((noinline)) int nvr_dispatch(__u32 index)
+/* Come back at once. A NOP is the way: the thread runs it, and we see it complete. */
+static __always_inline void poller_look_later(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->look_armed || !queue->sq_room)
+		return;
+	direct_own_sqe(queue, run->sq, IORING_OP_NOP, SQE_FILE_NONE, SQE_TAG_DIRECT_LOOK);
+	queue->look_armed = 1;
+}
+
+/* Look at the avail ring for a moment; 1 when entries came. */
+static __always_inline int poller_look(struct direct_run *run)
+{
+	__u32 i;
+
+	nvr_for(i, 0, POLLER_LOOKS)
+		if (vring_avail_idx(&run->vring) != run->queue->state.last_avail)
+			return direct_pending(run);
+	return 0;
+}
+
+/*
+ * Whether there is more to start now; if not, what brings us back is set up: a completion that is
+ * near, a look, or the doorbell. The thread spins for a jiffy after each event in any case, so
+ * looking costs the host nothing and saves the guest a VM exit.
+ */
+static __always_inline int poller_more(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (direct_pending(run))
+		return 1;
+	if (queue->state.in_flight >= DIRECT_KICKS_OFF || !queue->spin_ns)
+		return direct_kicks(run);
+	if (poller_look(run))
+		return 1;
+	if (!direct_spins(queue))
+		return direct_kicks(run);
+	virtqueue_kicks_off(&queue->state, &run->vring);
+	poller_look_later(run);
+	return 0;
+}
+
+static __always_inline void poller_dispatch(struct direct_run *run)
+{
+	int round;
+
+	nvr_for(round, 0, DIRECT_ROUNDS) {
+		direct_start_batch(run);
+		if (!poller_more(run))
+			break;
+	}
+	if (direct_pending(run)) /* rounds ran out */
+		poller_look_later(run);
+	poller_sweep(run);
+}
+
+/* A turn at the queue; returns how many SQEs it wrote. A function of its own, verified once. A call
+ * file descriptor that is no eventfd (a UML guest's is a pipe) is written by an SQE. */
+__attribute__((noinline)) int nvr_turn(__u32 index)
 {
 	struct direct_run run;
 	__u32 tail;
-	int round;
 
 	if (poller_open(index, &run))
 		return 0;
 	tail = direct_dispatch_begin(&run);
-	nvr_for(round, 0, DIRECT_ROUNDS) {
-		direct_start_all(&run);
-		if (!direct_kicks(&run))
-			break;
+	direct_complete(&run);
+	direct_signal(&run);
+	if (run.queue->mode == DIRECT_ON) {
+		poller_dispatch(&run);
+		direct_signal(&run);
 	}
-	poller_sweep(&run);
 	return direct_dispatch_end(&run, tail);
 }
 
@@ -151,10 +188,10 @@ __attribute__((noinline)) int nvr_dispatch(__u32 index)
  * interrupts once more, whatever the other thread found.
  */
 static __always_inline void poller_notify(struct direct_queue *queue,
-					  struct direct_ring_memory *memory, int wanted,
-					  int foreign)
+					  struct direct_ring_memory *memory, int foreign)
 {
 	volatile __u32 *flags = direct_word(&memory->cq, queue->ring.cq_flags);
+	int wanted = queue->wanted && !queue->has_call;
 
 	if (foreign) {
 		queue->foreign = 1;
@@ -163,6 +200,7 @@ static __always_inline void poller_notify(struct direct_queue *queue,
 		wanted = 1;
 	}
 	if (wanted) {
+		queue->wanted = 0;
 		queue->notify_at = queue->cq_seen;
 		*flags = 0;
 	} else if (!*flags && !queue->foreign &&
@@ -184,17 +222,15 @@ static __always_inline void poller_wake(struct direct_queue *queue,
 static __always_inline int poller_run(struct direct_queue *queue, struct direct_ring_memory *memory,
 				      __u32 index, int foreign)
 {
-	int turn, wanted;
+	int turn, sent;
 
 	if (!direct_enter(queue))
 		return 0;
-	nvr_for(turn, 0, DIRECT_ROUNDS) {
+	nvr_for(turn, 0, POLLER_TURNS) {
 		direct_begin(queue);
-		wanted = nvr_finish(index);
-		poller_notify(queue, memory, wanted, foreign);
-		if (wanted && queue->has_call)
-			nvr_signal(index);
-		if (queue->mode == DIRECT_ON && nvr_dispatch(index) && foreign)
+		sent = nvr_turn(index);
+		poller_notify(queue, memory, foreign);
+		if (sent && foreign)
 			poller_wake(queue, memory);
 		if (direct_leave(queue))
 			return 0;

@@ -111,8 +111,10 @@ struct direct_queue {
 	__u32 index;	      /* the queue's number */
 	__u32 pause;	      /* loop: the daemon wants its thread back */
 	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
-	__u64 spin_ns;	      /* loop: looks for work so long before it sleeps */
-	__u64 idle_since;     /* loop: CLOCK_MONOTONIC, 0 while there is work */
+	__u32 wanted;	      /* the guest wants an interrupt it did not get yet */
+	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
+	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
+	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
 	__u32 sweep_armed;    /* poller: a TIMEOUT runs that brings BPF in any case */
 	__u32 sweep_busy;     /* poller: there were runs between the last two */
 	__u64 sweep_runs;     /* poller: counters.runs at the last one */

@@ -68,7 +68,7 @@ struct queue_state {
 	__u16 fault;	  /* enum queue_fault */
 	__u32 flags;	  /* QUEUE_* */
 	__u32 in_flight;  /* requests taken and not completed */
-	__u32 reserved;
+	__u32 kicks_off;  /* 1 once the driver was told that no doorbell is needed */
 	struct queue_counters counters;
 };
 

@@ -8,6 +8,7 @@
 #include "nvme.h"
 
 #define SQE_FILE_DEVICE 0    /* index among the ring's registered files */
+#define SQE_FILE_NONE	-1
 #define SQE_RWF_DSYNC	0x02 /* linux/fs.h */
 
 /* user_data: what completed. Requests carry queue and head in the low words. */
@@ -23,6 +24,7 @@
 #define SQE_TAG_DIRECT_STATUS 10ULL /* a status byte that could not be written */
 #define SQE_TAG_DIRECT_SIGNAL 11ULL /* the call eventfd could not be written (loop) */
 #define SQE_TAG_DIRECT_SWEEP  12ULL
+#define SQE_TAG_DIRECT_LOOK   13ULL
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

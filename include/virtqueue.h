@@ -69,9 +69,11 @@ NVR_INLINE int virtqueue_take(struct queue_state *queue, const struct vring_memo
  * With EVENT_IDX the driver compares with avail_event; one that lies behind last_avail is not
  * reached before 65,536 more entries, so leaving it alone is enough.
  */
-NVR_INLINE void virtqueue_kicks_off(const struct queue_state *queue,
-				    const struct vring_memory *vring)
+NVR_INLINE void virtqueue_kicks_off(struct queue_state *queue, const struct vring_memory *vring)
 {
+	if (queue->kicks_off)
+		return; /* the driver reads that cache line: it is not written for nothing */
+	queue->kicks_off = 1;
 	if (!(queue->flags & QUEUE_EVENT_IDX))
 		vring_used_flags(vring, VRING_USED_F_NO_NOTIFY);
 }
@@ -88,6 +90,7 @@ NVR_INLINE void virtqueue_kicks_off(const struct queue_state *queue,
  */
 NVR_INLINE int virtqueue_kicks_on(struct queue_state *queue, const struct vring_memory *vring)
 {
+	queue->kicks_off = 0;
 	if (queue->flags & QUEUE_EVENT_IDX)
 		vring_write_avail_event(vring, queue->size, queue->last_avail);
 	else

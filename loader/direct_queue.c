@@ -66,6 +66,9 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->reported = 0;
 	direct->attention = 0;
 	direct->foreign = 0;
+	direct->wanted = 0;
+	direct->idle_since = 0;
+	direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
 	direct->batch_count = 0;
 	direct->handed_head = direct->handed_tail;
 	direct->returned_head = direct->returned_tail;

@@ -186,7 +186,6 @@ int loop_start(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[E
 	loop->ring_fd = -1;
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->changed, NULL);
-	queue->direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
 	queue->direct->pause = 0;
 	queue->direct->idle_since = 0;
 	err = -pthread_create(&loop->thread, NULL, thread_main, loop);
