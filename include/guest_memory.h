@@ -26,16 +26,9 @@ struct guest_memory {
 	struct guest_region region[GUEST_REGIONS_MAX];
 };
 
-/**
- * guest_memory_find() - translate one address
- * @memory: the table
- * @gpa: guest-physical address
- * @ret_len: bytes from @gpa to the end of its region, set on success
- *
- * Return: the process's address, or 0 when no region holds @gpa.
- */
-NVR_GLOBAL __u64 guest_memory_find(const struct guest_memory *memory NVR_NONNULL, __u64 gpa,
-				   __u64 *ret_len NVR_NONNULL)
+/* guest_memory_search() - guest_memory_find() among many regions */
+NVR_GLOBAL __u64 guest_memory_search(const struct guest_memory *memory NVR_NONNULL, __u64 gpa,
+				     __u64 *ret_len NVR_NONNULL)
 {
 	__u32 low = 0, high = memory->count;
 
@@ -57,6 +50,28 @@ NVR_GLOBAL __u64 guest_memory_find(const struct guest_memory *memory NVR_NONNULL
 		}
 	}
 	return 0;
+}
+
+/**
+ * guest_memory_find() - translate one address
+ * @memory: the table
+ * @gpa: guest-physical address
+ * @ret_len: bytes from @gpa to the end of its region, set on success
+ *
+ * A PC has its memory in two regions, below and above the 32-bit hole: these are tried first.
+ * Return: the process's address, or 0 when no region holds @gpa.
+ */
+NVR_INLINE __u64 guest_memory_find(const struct guest_memory *memory, __u64 gpa, __u64 *ret_len)
+{
+	const struct guest_region *region = &memory->region[0];
+
+	if (memory->count == 2 && gpa >= memory->region[1].gpa)
+		region = &memory->region[1];
+	if (memory->count && gpa - region->gpa < region->size) {
+		*ret_len = region->size - (gpa - region->gpa);
+		return region->hva + (gpa - region->gpa);
+	}
+	return memory->count > 2 ? guest_memory_search(memory, gpa, ret_len) : 0;
 }
 
 #endif
