@@ -103,12 +103,13 @@ NVR_INLINE int request_header(struct request *request, struct virtio_blk_outhdr 
 	struct {
 		struct virtio_blk_outhdr header;
 		__u8 status;
-	} __attribute__((packed)) both;
+	} both;
+	const __u32 bytes = __builtin_offsetof(__typeof__(both), status) + 1;
 	__u8 status = 0xff;
 
 	if (request->end && request->status_addr == segment->addr + sizeof(both.header) &&
 	    segment->len == sizeof(both.header)) {
-		if (guest_read(&both, segment->addr, sizeof(both)))
+		if (guest_read(&both, segment->addr, bytes))
 			return -EFAULT;
 		*ret_header = both.header;
 		request->status_ok = both.status == VIRTIO_BLK_S_OK;

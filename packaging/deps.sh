@@ -3,10 +3,13 @@
 # deps.sh: install what nvring needs to build and test and this machine lacks.
 #
 # libbpf: bookworm's 1.1 can neither attach struct_ops by link nor load __uptr maps, and
-# its bpftool is as old. bookworm-backports has both new enough. They are unpacked into
-# .cache/sysroot and libbpf is linked statically, rather than installed: the system's apt
-# sources stay untouched, and the nvring binary runs on a stock Debian 12. liburing 2.3
-# is enough: what it lacks is flags and opcodes, which loader/ring.c spells out.
+# its bpftool is as old. QEMU: an emulated CPU of bookworm's 7.2 now and then runs code that
+# another one has just changed, as kernels do to themselves, and the test's kernel dies of a
+# left-over int3; 8.1 and newer lock the page they translate. bookworm-backports has all of
+# them new enough. They are unpacked into .cache/sysroot and libbpf is linked statically,
+# rather than installed: the system's apt sources stay untouched, and the nvring binary runs
+# on a stock Debian 12. liburing 2.3 is enough: what it lacks is flags and opcodes, which
+# loader/ring.c spells out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=packaging/packages.debian
@@ -35,26 +38,29 @@ if [ -n "$missing" ]; then
 fi
 
 # The system's own where new enough.
-if pkg-config --atleast-version=1.4 libbpf 2>/dev/null && command -v bpftool >/dev/null; then
-	exit 0
+newer=()
+if ! pkg-config --atleast-version=1.4 libbpf 2>/dev/null || ! command -v bpftool >/dev/null; then
+	newer+=(libbpf-dev libbpf1 bpftool)
 fi
-if [ -x $root/usr/sbin/bpftool ] && [ -f $root/.complete ]; then
-	exit 0
+qemu=$(/usr/bin/qemu-system-x86_64 --version | sed -n 's/.* version \([0-9.]*\).*/\1/p')
+if ! printf '8.1\n%s\n' "$qemu" | sort -VC; then
+	newer+=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
 fi
+[ ${#newer[@]} -gt 0 ] || exit 0
+[ "$(cat $root/.complete 2>/dev/null)" != "${newer[*]}" ] || exit 0
 . /etc/os-release
-if [ "$VERSION_CODENAME" = bookworm ]; then
-	suite=bookworm-backports
-else
+if [ "$VERSION_CODENAME" != bookworm ]; then
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-		-o Dpkg::Use-Pty=0 install libbpf-dev bpftool >/dev/null
+		-o Dpkg::Use-Pty=0 install "${newer[@]}" >/dev/null
 	exit 0
 fi
-echo "  SYSROOT libbpf and bpftool from $suite"
+suite=bookworm-backports
+echo "  SYSROOT ${newer[*]} from $suite"
 rm -rf $root && mkdir -p $root .cache/pool
 APT_CONFIG=$(packaging/apt-world.sh $suite .cache/apt/$suite)
 export APT_CONFIG
-(cd .cache/pool && apt-get -qq download libbpf-dev libbpf1 bpftool)
-for p in libbpf-dev libbpf1 bpftool; do
+(cd .cache/pool && apt-get -qq download "${newer[@]}")
+for p in "${newer[@]}"; do
 	dpkg -x "$(ls -t .cache/pool/${p}_*.deb | head -1)" $root
 done
-touch $root/.complete
+echo "${newer[*]}" >$root/.complete

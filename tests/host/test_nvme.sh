@@ -12,6 +12,8 @@ run() {
 
 	while read -r line; do
 		case $line in
+		'run: '*) diag "$2 on Linux $1: $line" ;;
+		'## end 2') ok 1 "$2 on Linux $1: the test ends" && diag "$(tail -n 30 build/host/nvme/console)" ;;
 		'## end '*) ok "${line#'## end '}" "$2 on Linux $1: the test ends well" ;;
 		*) relay "$2 on Linux $1" "$line" ;;
 		esac

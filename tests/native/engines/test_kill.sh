@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../../.."
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+PATH=$PWD/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QEMU
 kills=20
 
 serve() {
