@@ -18,7 +18,7 @@
 
 /* With so many requests in flight a completion is near and takes what waits: no doorbells. */
 #define DIRECT_KICKS_OFF 16U
-#define DIRECT_ROUNDS	 16 /* looks at the avail ring in one run */
+#define DIRECT_ROUNDS	 16  /* looks at the avail ring in one run */
 #define DIRECT_BATCH	 16U /* requests taken at a look, before what was answered is published */
 
 struct direct_run {
@@ -339,7 +339,8 @@ static __always_inline int direct_refused(const struct disk *disk, struct reques
 	return -1;
 }
 
-/* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over */
+/* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over
+ */
 NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 			   const struct disk *disk NVR_NONNULL, struct direct_sq *sq NVR_NONNULL,
 			   __u32 entry)
@@ -393,8 +394,7 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 			    &queue->table, &queue->pool[entry]);
 	if (!err) {
 		if (direct_send(queue, &run->vm->disk, run->sq, entry))
-			direct_succeeded(run, head,
-					 &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
+			direct_succeeded(run, head, &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
 		return 0;
 	}
 	if (err != -EPROTO) {

@@ -23,7 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Completions taken in one run; no more, so that the guest goes on while the rest are taken. */
 #define POLLER_BATCH 8U
 
-#define POLLER_TURNS 4	/* while others ask for one */
+#define POLLER_TURNS 4	  /* while others ask for one */
 #define POLLER_LOOKS 1024 /* at the avail index, before the thread's other work has its turn */
 
 const volatile __u32 nvr_tgid; /* the process whose rings are served */

@@ -46,8 +46,9 @@ struct chain {
 };
 
 /* chain_add() - translate one descriptor and append its pieces */
-NVR_INLINE int chain_add(struct queue_state *queue, const struct guest_memory *memory,
-			 struct chain *chain, const struct vring_desc *desc)
+NVR_GLOBAL int chain_add(struct queue_state *queue NVR_NONNULL,
+			 const struct guest_memory *memory NVR_NONNULL,
+			 struct chain *chain NVR_NONNULL, const struct vring_desc *desc NVR_NONNULL)
 {
 	int writable = desc->flags & VRING_DESC_F_WRITE;
 	__u64 gpa = desc->addr, left = desc->len;

@@ -7,7 +7,7 @@
 
 #include "nvme.h"
 
-#define SQE_FILE_DEVICE 0    /* index among the ring's registered files */
+#define SQE_FILE_DEVICE 0 /* index among the ring's registered files */
 #define SQE_FILE_NONE	-1
 #define SQE_RWF_DSYNC	0x02 /* linux/fs.h */
 

@@ -259,7 +259,11 @@ static void break_queue(const struct broken *broken)
 {
 	static struct front front;
 	struct front_options options = {
-		.socket = daemon_.socket, .size = 64, .queues = 2, .inflight = true, .inflight_fd = -1,
+		.socket = daemon_.socket,
+		.size = 64,
+		.queues = 2,
+		.inflight = true,
+		.inflight_fd = -1,
 	};
 	uint64_t header, data;
 
