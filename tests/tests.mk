@@ -5,9 +5,10 @@ TEST_CFLAGS	= -Itests/front
 
 UNIT_SRCS	:= $(wildcard tests/unit/test_*.c)
 UNIT_TESTS	:= $(UNIT_SRCS:%.c=$(BUILD)/%)
-FRONT_LIB_SRCS	:= $(filter-out tests/front/test_%.c tests/front/loadgen.c,$(wildcard tests/front/*.c))
+FRONT_TOOLS	:= tests/front/loadgen.c tests/front/request.c
+FRONT_LIB_SRCS	:= $(filter-out tests/front/test_%.c $(FRONT_TOOLS),$(wildcard tests/front/*.c))
 FRONT_LIB_OBJS	:= $(FRONT_LIB_SRCS:%.c=$(BUILD)/%.o)
-FRONT_SRCS	:= $(wildcard tests/front/test_*.c tests/front/loadgen.c)
+FRONT_SRCS	:= $(wildcard tests/front/test_*.c) $(FRONT_TOOLS)
 FRONT_TESTS	:= $(patsubst %.c,$(BUILD)/%,$(wildcard tests/front/test_*.c))
 LOADGEN		:= $(BUILD)/tests/front/loadgen
 TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS)
@@ -40,7 +41,7 @@ check:
 	$(Q)tests/run $(CHECKS)
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
-check-build: all unit-tests $(FRONT_TESTS) $(if $(wildcard tests/front/loadgen.c),$(LOADGEN))
+check-build: all unit-tests $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
 
 unit-tests: $(UNIT_TESTS)
 
