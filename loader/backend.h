@@ -28,7 +28,7 @@ struct backend_options {
 struct backend {
 	struct disk disk;
 	int fd;	      /* for io_uring; -1 for DISK_NULL */
-	int claim_fd; /* block device held O_EXCL while passthrough serves it, or -1 */
+	int claim_fd; /* block device held O_EXCL while it is served, or -1 */
 	char path[256];
 	char description[256]; /* one line for people */
 };

@@ -84,21 +84,42 @@ static void fill(const struct backend_options *options, const char *name, const 
 		disk->memory_align = (uint32_t)limit(name, "dma_alignment", logical - 1) + 1;
 }
 
+/*
+ * Hold the device O_EXCL: it is not mounted nor in use, and nobody mounts it under us. By another
+ * descriptor than I/O's, which io_uring keeps until the last I/O of a killed daemon has ended: its
+ * successor shall wait for that (by the lock), not be refused.
+ */
+static int claim(const struct backend_options *options, struct backend *backend)
+{
+	int err;
+
+	if (options->read_only)
+		return 0;
+	backend->claim_fd = open(options->device, O_RDWR | O_EXCL | O_CLOEXEC);
+	if (backend->claim_fd >= 0)
+		return 0;
+	err = -errno;
+	log_error("--device %s: %s%s", options->device, strerror(-err),
+		  err == -EBUSY ? "; it is mounted or in use, unmount it first" : "");
+	return err;
+}
+
 int backend_block_open(const struct backend_options *options, const char *name,
 		       struct backend *backend)
 {
-	/* O_EXCL: refused while mounted or otherwise in use, and nobody mounts it under us. */
-	int flags = options->read_only ? O_RDONLY : O_RDWR | O_EXCL;
+	int flags = options->read_only ? O_RDONLY : O_RDWR;
 	struct facts facts;
+	int err;
 
 	backend->fd = open(options->device, flags | O_CLOEXEC | (options->buffered ? 0 : O_DIRECT));
 	if (backend->fd < 0 || ask(backend->fd, &facts)) {
-		int err = -errno;
-
-		log_error("--device %s: %s%s", options->device, strerror(-err),
-			  err == -EBUSY ? "; it is mounted or in use, unmount it first" : "");
+		err = -errno;
+		log_error("--device %s: %s", options->device, strerror(-err));
 		return err;
 	}
+	err = claim(options, backend);
+	if (err)
+		return err;
 	fill(options, name, &facts, &backend->disk);
 	snprintf(backend->description, sizeof(backend->description), "block device %s, %s", name,
 		 options->buffered ? "through the page cache" : "O_DIRECT");
