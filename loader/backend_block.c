@@ -100,7 +100,9 @@ static int claim(const struct backend_options *options, struct backend *backend)
 		return 0;
 	err = -errno;
 	log_error("--device %s: %s%s", options->device, strerror(-err),
-		  err == -EBUSY ? "; it is mounted or in use, unmount it first" : "");
+		  err == -EBUSY
+			  ? "; it is mounted or in use; unmount it, or stop who uses it, first"
+			  : "");
 	return err;
 }
 

@@ -88,7 +88,7 @@ static int claim(const struct backend_options *options, const struct namespace *
 		return 0;
 	}
 	if (fd < 0) {
-		log_error("%s: is mounted or in use; unmount it first", path);
+		log_error("%s: is mounted or in use; unmount it, or stop who uses it, first", path);
 		return -EBUSY;
 	}
 	backend->claim_fd = fd;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "front.h"
+#include "parse.h"
 
 #define DATA_BYTES    (8U << 20)
 #define SKEW_MAX      4096U
@@ -64,7 +65,11 @@ static const struct operation *find_operation(const char *name)
 
 static uint64_t argument(uint32_t index)
 {
-	return strtoull(settings.argument[index], NULL, 0);
+	uint64_t value;
+
+	if (parse_number(settings.argument[index], UINT64_MAX, &value))
+		die("%s: no number", settings.argument[index]);
+	return value;
 }
 
 static void get_config(struct virtio_blk_config *ret_config)
