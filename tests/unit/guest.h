@@ -125,6 +125,24 @@ static inline void guest_indirect(struct guest *guest, const struct guest_piece 
 		   VRING_DESC_F_INDIRECT, 0);
 }
 
+/* guest_scatter() - the driver puts @len bytes into the readable pieces, in order; those that are
+ * outside memory or behind the pieces are dropped */
+static inline void guest_scatter(const struct guest *guest, const struct guest_piece *piece,
+				 __u32 count, const void *bytes, __u32 len)
+{
+	const char *from = bytes;
+
+	for (__u32 i = 0; i < count && len; i++) {
+		for (__u32 at = 0; !piece[i].writable && at < piece[i].len && len; at++, len--) {
+			char *to = guest_hva(guest, piece[i].gpa + at);
+
+			if (to)
+				*to = *from;
+			from++;
+		}
+	}
+}
+
 static inline void guest_offer(struct guest *guest, __u16 head)
 {
 	struct vring_avail *avail = guest->vring.avail;
