@@ -68,7 +68,8 @@ NVR_INLINE int command_misaligned(const struct disk *disk, const struct request 
  * command_fit() - how many bytes of the data segments one command takes
  *
  * At most @limit, and at most disk->max_segments fragments of 4 KiB. Whole blocks; when not even
- * one block fits its fragments, the kernel copies such odd buffers, so one block is right.
+ * one block fits its fragments, the kernel copies such odd buffers, so one block is right, or what
+ * a short transfer left of it.
  */
 NVR_INLINE __u64 command_fit(const struct disk *disk, const struct request *request, __u64 limit)
 {
@@ -90,7 +91,9 @@ NVR_INLINE __u64 command_fit(const struct disk *disk, const struct request *requ
 	if (bytes > limit)
 		bytes = limit;
 	bytes &= ~(block - 1);
-	return bytes ? bytes : block;
+	if (bytes)
+		return bytes;
+	return block < limit ? block : limit;
 }
 
 /* command_segments() - let [first, ret) cover exactly @bytes, cutting the last segment */
