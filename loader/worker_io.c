@@ -239,6 +239,8 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 	}
 	if (queue->state.flags & QUEUE_BROKEN)
 		worker_io_report(queue);
+	/* The batch has room for one turn's heads, and these may all have been answered at once. */
+	worker_io_publish(queue);
 }
 
 void worker_io_publish(struct vhost_queue *queue)
