@@ -11,7 +11,10 @@ FRONT_LIB_OBJS	:= $(FRONT_LIB_SRCS:%.c=$(BUILD)/%.o)
 FRONT_SRCS	:= $(wildcard tests/front/test_*.c) $(FRONT_TOOLS)
 FRONT_TESTS	:= $(patsubst %.c,$(BUILD)/%,$(wildcard tests/front/test_*.c))
 LOADGEN		:= $(BUILD)/tests/front/loadgen
-TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS)
+FUZZ_SRCS	:= $(wildcard tests/fuzz/*.c)
+FUZZ_BUILD	:= $(BUILD)/fuzz
+FUZZ_TARGETS	:= $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(FUZZ_SRCS)
 
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 
@@ -21,7 +24,24 @@ $(UNIT_TESTS): %: %.o $(BUILD)/libnvring.a
 $(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS) $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
 
--include $(TEST_SRCS:%.c=$(BUILD)/%.d)
+# Fuzz targets: the daemon once more, by clang, with coverage for libFuzzer and sanitizers. For
+# clang a min() within a min() shadows.
+FUZZ_SAN	:= address,undefined
+FUZZ_CFLAGS	= $(ALL_CFLAGS) -O1 -Wno-shadow -fno-omit-frame-pointer -fsanitize=$(FUZZ_SAN) \
+	-fno-sanitize-recover=undefined
+FUZZ_LOADER	:= $(filter-out loader/main.c loader/cmd_%.c loader/feature%.c,$(LOADER_SRCS))
+FUZZ_OBJS	= $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.o) \
+	$(patsubst %.c,$(FUZZ_BUILD)/%.o,$(filter-out tests/fuzz/fuzz_%.c,$(FUZZ_SRCS)))
+
+$(FUZZ_BUILD)/%.o: %.c Makefile tests/tests.mk | $(SKELS)
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$@) $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_OBJS)
+	$(call say,LINK,$@) $(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(ALL_LIBS)
+
+-include $(TEST_SRCS:%.c=$(BUILD)/%.d) $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.d) \
+	$(FUZZ_SRCS:%.c=$(FUZZ_BUILD)/%.d)
 
 # All tests in one run of tests/run, so that one summary line says it. Dependencies come first, in
 # a make of their own: what pkg-config says is read when make starts.
@@ -41,7 +61,7 @@ check:
 	$(Q)tests/run $(CHECKS)
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
-check-build: all unit-tests $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
+check-build: all unit-tests $(FUZZ_TARGETS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
 
 unit-tests: $(UNIT_TESTS)
 
