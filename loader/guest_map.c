@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "sigbus.h"
 #include "util.h"
@@ -38,7 +37,14 @@ static int check(const struct guest_map *map, const struct guest_map_region *reg
 	return 0;
 }
 
-/* Map from the huge page the region starts in: hugetlbfs maps nothing smaller. */
+uint64_t guest_map_page(const struct stat *st)
+{
+	uint64_t page = max((uint64_t)st->st_blksize, PAGE_BYTES);
+
+	return page & (page - 1) || page > HUGE_PAGE_MAX ? PAGE_BYTES : page;
+}
+
+/* Map from the huge page the region starts in. */
 static int map_region(const struct guest_map_region *region, int fd, struct guest_map_entry *entry)
 {
 	uint64_t page, skip, bytes;
@@ -49,16 +55,14 @@ static int map_region(const struct guest_map_region *region, int fd, struct gues
 		return -errno;
 	if (S_ISREG(st.st_mode) && region->mmap_offset + region->size > (uint64_t)st.st_size)
 		return -EINVAL;
-	page = max((uint64_t)st.st_blksize, PAGE_BYTES);
-	if (page & (page - 1) || page > HUGE_PAGE_MAX)
-		page = PAGE_BYTES;
+	page = guest_map_page(&st);
 	skip = region->mmap_offset & (page - 1);
 	bytes = (skip + region->size + page - 1) & ~(page - 1);
 	mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		       (off_t)(region->mmap_offset - skip));
 	if (mapping == MAP_FAILED)
 		return -errno;
-	if (sigbus_guard(mapping, bytes)) {
+	if (sigbus_guard(mapping, bytes, page)) {
 		munmap(mapping, bytes);
 		return -ENOSPC;
 	}

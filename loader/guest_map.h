@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "guest_memory.h"
 
@@ -27,6 +28,9 @@ struct guest_map {
 	struct guest_memory memory;			 /* for the request code, sorted */
 	struct guest_map_entry entry[GUEST_REGIONS_MAX]; /* in the same order */
 };
+
+/* guest_map_page() - what a file is mapped in units of: hugetlbfs maps nothing smaller */
+uint64_t guest_map_page(const struct stat *st);
 
 /**
  * guest_map_add() - map one region

@@ -14,27 +14,34 @@
 atomic_uint sigbus_count;
 
 /* Read by the handler in any thread: an entry counts once its end is set. */
-static struct {
-	_Atomic uintptr_t start, end;
+static struct guarded {
+	_Atomic uintptr_t start, end, page;
 } guarded[GUARDED_MAX];
 
-static bool is_guarded(uintptr_t address)
+static struct guarded *find(uintptr_t address)
 {
 	for (size_t i = 0; i < GUARDED_MAX; i++)
 		if (address < atomic_load(&guarded[i].end) &&
 		    address >= atomic_load(&guarded[i].start))
-			return true;
-	return false;
+			return &guarded[i];
+	return NULL;
+}
+
+static bool put_empty_page(uintptr_t address, uintptr_t page)
+{
+	return mmap((void *)(address & ~(page - 1)), page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 static void handler(int signal_number, siginfo_t *info, void *context)
 {
-	uintptr_t page = (uintptr_t)info->si_addr & ~(PAGE_BYTES - 1);
+	uintptr_t address = (uintptr_t)info->si_addr;
+	struct guarded *entry = info->si_code > 0 ? find(address) : NULL;
 
 	(void)context;
-	if (info->si_code > 0 && is_guarded(page) &&
-	    mmap((void *)page, PAGE_BYTES, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+	/* A huge page cannot be replaced in part. */
+	if (entry && (put_empty_page(address, PAGE_BYTES) ||
+		      put_empty_page(address, atomic_load(&entry->page)))) {
 		atomic_fetch_add(&sigbus_count, 1);
 		return;
 	}
@@ -49,12 +56,13 @@ void sigbus_install(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-int sigbus_guard(void *address, size_t bytes)
+int sigbus_guard(void *address, size_t bytes, size_t page)
 {
 	for (size_t i = 0; i < GUARDED_MAX; i++) {
 		if (atomic_load(&guarded[i].end))
 			continue;
 		atomic_store(&guarded[i].start, (uintptr_t)address);
+		atomic_store(&guarded[i].page, page);
 		atomic_store(&guarded[i].end, (uintptr_t)address + bytes);
 		return 0;
 	}

@@ -22,10 +22,11 @@ void sigbus_install(void);
  * sigbus_guard() - a mapping whose faults are survived
  * @address: page-aligned start
  * @bytes: length
+ * @page: what its file is mapped in units of; 4096, or the size of its huge pages
  *
  * Control thread only. Return: 0, or -ENOSPC when too many are guarded.
  */
-int sigbus_guard(void *address, size_t bytes);
+int sigbus_guard(void *address, size_t bytes, size_t page);
 
 /* sigbus_release() - forget the mapping that starts at @address */
 void sigbus_release(void *address);

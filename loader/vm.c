@@ -13,6 +13,8 @@
 #include "sigbus.h"
 #include "vhost_user.h"
 
+#define PAGE_BYTES 4096ULL
+
 static int start_workers(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->options.workers; i++) {
@@ -213,12 +215,13 @@ static int adopt_inflight_map(struct vm *vm, int fd)
 	return err;
 }
 
-static int check_inflight_file(int fd, uint64_t bytes, uint64_t offset)
+static int check_inflight_file(int fd, uint64_t bytes, uint64_t offset, uint64_t *ret_page)
 {
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
+	*ret_page = guest_map_page(&st);
 	return offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - offset ? -EINVAL : 0;
 }
 
@@ -227,6 +230,7 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 {
 	bool is_map = direct_maps_suits(fd, vm->options.queues);
 	uint64_t stride = is_map ? sizeof(struct inflight_largest) : inflight_queue_bytes(size);
+	uint64_t page = PAGE_BYTES;
 	void *area;
 	int err = 0;
 
@@ -234,13 +238,14 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 	    bytes / stride < queues)
 		return -EINVAL;
 	if (!is_map)
-		err = check_inflight_file(fd, bytes, offset);
+		err = check_inflight_file(fd, bytes, offset, &page);
 	if (err)
 		return err;
+	bytes = (bytes + page - 1) & ~(page - 1); /* munmap() wants whole huge pages */
 	area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 	if (area == MAP_FAILED)
 		return -errno;
-	if (sigbus_guard(area, bytes)) {
+	if (sigbus_guard(area, bytes, page)) {
 		munmap(area, bytes);
 		return -ENOSPC;
 	}
