@@ -2,6 +2,7 @@
 /* Messages about one virtqueue. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "vhost_user_handlers.h"
 #include "vm.h"
@@ -117,6 +118,15 @@ static struct vhost_queue *take_vring_fd(struct vhost_user *connection, int *ret
 	return queue;
 }
 
+/* epoll refuses what has no readiness, a regular file for one. */
+static bool can_poll(int fd)
+{
+	_cleanup_close_ int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return !epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
 int vhost_user_set_vring_kick(struct vhost_user *connection)
 {
 	struct vhost_queue *queue;
@@ -125,6 +135,12 @@ int vhost_user_set_vring_kick(struct vhost_user *connection)
 	queue = take_vring_fd(connection, &fd);
 	if (!queue)
 		return -EINVAL;
+	/* An engine would set the poll again and again, and never sleep. */
+	if (fd >= 0 && !can_poll(fd)) {
+		fd_close(fd);
+		return vhost_user_refuse(connection, -EINVAL,
+					 "queue %u: the descriptor cannot be polled", queue->index);
+	}
 	vhost_queue_stop(queue);
 	fd_replace(&queue->kick_fd, fd);
 	queue->kicked = true;
