@@ -120,6 +120,7 @@ help:
 		'make deps       install what is missing on this machine' \
 		'make demo       a KVM guest does verified I/O on NVMe, in the test host' \
 		'make check      all tests' \
+		'make fuzz       100,000 inputs of messages, 1,000,000 of rings (FUZZ_MESSAGES=, FUZZ_RINGS=)' \
 		'make bench-native  speed beside qemu-storage-daemon' \
 		'make lint, make format, make install DESTDIR= PREFIX=, make clean' \
 		'V=1 shows commands; SAN=address,undefined or SAN=thread instruments'

@@ -13,6 +13,8 @@
 
 atomic_uint sigbus_count;
 
+static struct sigaction before; /* who handled the signal: nobody, or a fuzzer */
+
 /* Read by the handler in any thread: an entry counts once its end is set. */
 static struct guarded {
 	_Atomic uintptr_t start, end, page;
@@ -46,14 +48,14 @@ static void handler(int signal_number, siginfo_t *info, void *context)
 		return;
 	}
 	/* Not ours: the same access kills the process when the handler returns. */
-	signal(signal_number, SIG_DFL);
+	sigaction(signal_number, &before, NULL);
 }
 
 void sigbus_install(void)
 {
 	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
 
-	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGBUS, &action, &before);
 }
 
 int sigbus_guard(void *address, size_t bytes, size_t page)

@@ -61,9 +61,20 @@ check:
 	$(Q)tests/run $(CHECKS)
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
-check-build: all unit-tests $(FUZZ_TARGETS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
+check-build: all unit-tests fuzz-targets $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
 
 unit-tests: $(UNIT_TESTS)
+
+FUZZ_MESSAGES	?= 100000
+FUZZ_RINGS	?= 1000000
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) fuzz-targets
+	$(Q)tests/fuzz/run messages -runs=$(FUZZ_MESSAGES)
+	$(Q)tests/fuzz/run rings -runs=$(FUZZ_RINGS)
+
+fuzz-targets: $(FUZZ_TARGETS)
 
 demo:
 	$(Q)$(MAKE) --no-print-directory deps
@@ -75,4 +86,4 @@ bench-native:
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(LOADGEN)
 	$(Q)tests/bench/native
 
-.PHONY: check check-build unit-tests demo bench-native
+.PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native

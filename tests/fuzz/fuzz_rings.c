@@ -211,7 +211,7 @@ static void finish(uint16_t head)
 
 	if (!slot->busy)
 		fuzz_fail("head %u is completed twice", head);
-	slot->busy = fuzz_fault("twice");
+	slot->busy = false;
 	if (request->status > VIRTIO_BLK_S_UNSUPP)
 		fuzz_fail("head %u is completed with status %#x", head, request->status);
 	device_check_status(&guest.memory, request);
@@ -219,8 +219,6 @@ static void finish(uint16_t head)
 	guest_write(request->status_addr, &request->status, 1);
 	statuses[request->status]++;
 	guest.finished++;
-	if (fuzz_fault("lost"))
-		return;
 	used_push(&guest.queue, &guest.vring, head, request->used_len);
 	check_used(head, request->used_len);
 	guest.batch[guest.batch_count++] = head;
@@ -232,7 +230,10 @@ static void drive(uint16_t head, enum command_step step)
 	struct slot *slot = &guest.slot[head];
 
 	if (step == COMMAND_DONE) {
-		finish(head);
+		if (!fuzz_fault("lost"))
+			finish(head);
+		if (fuzz_fault("twice"))
+			finish(head);
 		return;
 	}
 	if (step == COMMAND_ELSEWHERE)
@@ -374,7 +375,7 @@ static void drain(void)
 	while (guest.in_flight_count)
 		complete(0, DEVICE_ALL);
 	publish();
-	for (uint16_t i = 0; i < guest.queue.size && !fuzz_fault("twice"); i++)
+	for (uint16_t i = 0; i < guest.queue.size; i++)
 		if (guest.slot[i].busy)
 			fuzz_fail("head %u was never completed", i);
 	if (guest.queue.in_flight || guest.queue.counters.completed != guest.taken ||
