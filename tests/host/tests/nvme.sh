@@ -15,7 +15,7 @@ guest() {
 	shift
 	for try in 1 2 3; do
 		tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 120 \
-			--socket "$socket" --log "$log" "$@" >/dev/null
+			--socket "$socket" --log "$log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
 		! grep -q 'nvring-guest: job' "$log" || return
 		diag "try $try: the guest did not come up"
 	done
