@@ -6,6 +6,7 @@
 #ifndef NVRING_NVME_H
 #define NVRING_NVME_H
 
+#include <linux/ioctl.h> /* which nvme_ioctl.h uses and leaves to others */
 #include <linux/nvme_ioctl.h>
 
 #include "command.h"
