@@ -36,7 +36,7 @@ struct disk {
 	__u32 min_io;	      /* bytes, preferred granularity, 0 unknown */
 	__u32 optimal_io;     /* bytes, 0 unknown */
 	__u32 nsid;	      /* NVMe namespace */
-	__u32 max_transfer;   /* bytes of one read or write command, block size multiple */
+	__u32 max_transfer;   /* bytes of one read or write; whole blocks, and memory_align */
 	__u32 max_segments;   /* 4 KiB fragments of one read or write command */
 	__u32 memory_align;   /* O_DIRECT: buffers must start and end on it, power of two, or 1 */
 	__u32 max_discard;    /* sectors of one DISCARD range */
