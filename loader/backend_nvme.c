@@ -15,9 +15,11 @@
 #include "sysfs.h"
 #include "util.h"
 
-#define NVME_PAGE	  4096U	  /* least memory page size (CAP.MPSMIN), unit of MDTS */
-#define FALLBACK_TRANSFER 131072U /* where neither drive nor driver names a limit */
-#define FALLBACK_SEGMENTS 33U	  /* that in PRP entries, and one for the offset */
+#define NVME_PAGE	  4096U	       /* least memory page size (CAP.MPSMIN), unit of MDTS */
+#define FALLBACK_TRANSFER 131072U      /* where neither drive nor driver names a limit */
+#define BLOCKS_MAX	  65536ULL     /* of one command: the drive is told so in 16 bits */
+#define TRANSFER_MAX	  (1ULL << 30) /* fabrics may name no limit; fits the command's 32 bits */
+#define FALLBACK_SEGMENTS 33U	       /* that in PRP entries, and one for the offset */
 
 struct namespace
 {
@@ -111,6 +113,8 @@ static void transfer_limits(const struct namespace *names, const struct nvme_id_
 
 	if (drive)
 		bytes = min(bytes, drive);
+	bytes = min(bytes, BLOCKS_MAX << disk->block_shift);
+	bytes = min(bytes, TRANSFER_MAX);
 	bytes &= ~(uint64_t)disk_block_mask(disk);
 	/* Blocks larger than the limit do not exist; one block must always fit. */
 	disk->max_transfer = (uint32_t)max(bytes, 1ULL << disk->block_shift);
@@ -138,7 +142,7 @@ static void command_support(const struct namespace *names, const struct nvme_id_
 	/* 0 where the driver knows the drive's Write Zeroes to be broken. */
 	if (oncs & NVME_CTRL_ONCS_WRITE_ZEROES && zeroes) {
 		disk->flags |= DISK_ZEROES;
-		disk->max_zeroes = (uint32_t)min(zeroes >> NVR_SECTOR_SHIFT, 65536ULL * sectors);
+		disk->max_zeroes = (uint32_t)min(zeroes >> NVR_SECTOR_SHIFT, BLOCKS_MAX * sectors);
 	}
 }
 
