@@ -21,6 +21,7 @@
 #include "worker_poll.h"
 
 #define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
+#define SPIN_PROOF	8	/* short sleeps in a row before it grows */
 #define SWEEP_SLEEP_S	1	/* between looks at idle queues that BPF serves */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
@@ -186,14 +187,20 @@ static bool spin(struct worker *worker)
 	return false;
 }
 
-/* As KVM's halt polling: what came within the budget would have been worth waiting for. */
+/*
+ * As KVM's halt polling: what came within the budget would have been worth waiting for. But a guest
+ * that often has nothing to do is not: to wait through the device's time of a request, and in vain
+ * for the next one, costs more than two sleeps. So a long sleep has to be followed by short ones.
+ */
 static void adapt_spin(struct worker *worker, uint64_t slept_ns)
 {
-	if (slept_ns <= worker->spin_budget_ns)
+	if (slept_ns > worker->spin_budget_ns) {
+		worker->spin_ns = worker->spin_ns > SPIN_FIRST_NS ? worker->spin_ns / 2 : 0;
+		worker->short_sleeps = 0;
+	} else if (++worker->short_sleeps > SPIN_PROOF) {
 		worker->spin_ns = min(max(worker->spin_ns * 2, (uint64_t)SPIN_FIRST_NS),
 				      worker->spin_budget_ns);
-	else
-		worker->spin_ns = worker->spin_ns > SPIN_FIRST_NS ? worker->spin_ns / 2 : 0;
+	}
 }
 
 /* Ask for doorbells on every queue; true when one need not be waited for. */
