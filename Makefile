@@ -75,14 +75,14 @@ BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -ffreestanding -Wall -Wextr
 	-isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) -D__TARGET_ARCH_x86 \
 	$(LIBBPF_CFLAGS)
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+$(BUILD)/%.bpf.o: %.bpf.c Makefile
 	@mkdir -p $(@D)
 	$(call say,BPF,$@) $(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -c -o $@ $< && $(STRIP) -g $@
 
 # bpftool 7.5 fills a member that libbpf 1.4, packaged beside it, has not yet: the link libbpf
 # would keep for a struct_ops map. We attach those ourselves.
-$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
-	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp && \
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $(*F)_bpf >$@.tmp && \
 		sed -i '/map->link = /d' $@.tmp && mv $@.tmp $@
 
 deps:

@@ -58,8 +58,8 @@ struct worker {
 	uint32_t helped_count;
 	struct ring_buffer *calls; /* BPF's, or NULL */
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
-	bool call_waits;  /* the call was run and is not done yet */
-	uint64_t spin_ns; /* adapted, 0..spin_budget_ns */
+	bool call_waits;       /* the call was run and is not done yet */
+	uint64_t spin_ns;      /* adapted, 0..spin_budget_ns */
 	uint32_t short_sleeps; /* since the last long one */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];
 	uint32_t bounce_count;

@@ -40,6 +40,10 @@ $(FUZZ_BUILD)/%.o: %.c Makefile tests/tests.mk | $(SKELS)
 $(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_OBJS)
 	$(call say,LINK,$@) $(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(ALL_LIBS)
 
+# The request code as BPF, for tests.
+$(BUILD)/tests/unit/test_request_bpf.o: $(BUILD)/tests/unit/request.skel.h
+
+-include $(BUILD)/tests/unit/request.bpf.d
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d) $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.d) \
 	$(FUZZ_SRCS:%.c=$(FUZZ_BUILD)/%.d)
 
