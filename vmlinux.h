@@ -6,7 +6,6 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
-struct bpf_iter_num;
 struct eventfd_ctx;
 struct io_kiocb;
 struct io_ring_ctx;
@@ -59,11 +58,6 @@ typedef __u64 io_req_flags_t;
 struct io_kiocb {
 	io_req_flags_t flags;
 	struct io_wq_work_node comp_list;
-} __attribute__((preserve_access_index));
-
-/* vmlinux 6.12.95+deb12-amd64 */
-struct bpf_iter_num {
-	__u64 __opaque[1];
 } __attribute__((preserve_access_index));
 
 /* kvm 6.12.95+deb12-amd64 */

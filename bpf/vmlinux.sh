@@ -25,7 +25,6 @@ wanted() {
 		6.12 vmlinux struct io_wq_work_node next
 		6.12 vmlinux typedef io_req_flags_t
 		6.12 vmlinux struct io_kiocb flags comp_list
-		6.12 vmlinux struct bpf_iter_num __opaque
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd eventfd dev

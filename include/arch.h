@@ -16,6 +16,12 @@
  */
 #ifdef __bpf__
 #include <bpf/bpf_helpers.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0) /* since then it is in linux/bpf.h */
+struct bpf_iter_num {
+	__u64 __opaque[1];
+} __attribute__((aligned(8)));
+#endif
 #define NVR_INLINE	       static __attribute__((always_inline, unused)) inline
 #define NVR_GLOBAL	       __attribute__((noinline, weak))
 #define NVR_NONNULL	       __arg_nonnull
