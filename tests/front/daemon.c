@@ -178,6 +178,19 @@ static void skip_all(struct daemon *daemon)
 		fclose(file);
 }
 
+static bool log_has(const struct daemon *daemon, const char *text)
+{
+	FILE *file = fopen(daemon->log, "re");
+	bool found = false;
+	char line[1024];
+
+	while (file && fgets(line, sizeof(line), file))
+		found |= strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return found;
+}
+
 static void await_socket(struct daemon *daemon)
 {
 	for (int i = 0; i < 2000; i++) {
@@ -188,7 +201,7 @@ static void await_socket(struct daemon *daemon)
 			show_log(daemon);
 			die("the daemon did not start");
 		}
-		if (!stat(daemon->socket, &st) && daemon_said(daemon, "waiting at"))
+		if (!stat(daemon->socket, &st) && log_has(daemon, "waiting at"))
 			return;
 		usleep(5000);
 	}
@@ -248,7 +261,7 @@ void daemon_report(struct daemon *daemon)
 {
 	kill(daemon->pid, SIGUSR1);
 	for (int i = 0; i < 1000; i++) {
-		if (daemon_said(daemon, " completed ") || daemon_said(daemon, "no requests"))
+		if (log_has(daemon, " completed ") || log_has(daemon, "no requests"))
 			return;
 		usleep(2000);
 	}
@@ -257,15 +270,12 @@ void daemon_report(struct daemon *daemon)
 
 bool daemon_said(struct daemon *daemon, const char *text)
 {
-	FILE *file = fopen(daemon->log, "re");
-	bool found = false;
-	char line[1024];
-
-	while (file && fgets(line, sizeof(line), file))
-		found |= strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return found;
+	for (int i = 0; i < 250; i++) {
+		if (log_has(daemon, text))
+			return true;
+		usleep(20000);
+	}
+	return false;
 }
 
 uint64_t daemon_counter(struct daemon *daemon, const char *name)

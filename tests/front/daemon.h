@@ -35,7 +35,7 @@ void daemon_kill(struct daemon *daemon);
 /* daemon_end() - by SIGTERM; returns its exit status, -1 when it was killed */
 int daemon_end(struct daemon *daemon);
 
-/* daemon_said() - whether the log has this text */
+/* daemon_said() - whether the log has this text, or gets it within 5 s */
 bool daemon_said(struct daemon *daemon, const char *text);
 
 /* daemon_report() - have it log its counters; once in a daemon's life */
