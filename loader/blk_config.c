@@ -42,15 +42,15 @@ static uint32_t segment_bytes(const struct disk *disk)
 
 /*
  * Segments of a request that is one command, however the guest's pages are scattered. SeaBIOS keeps
- * size_max * seg_max / 512 in 16 bits and loops for ever when these are 0, as with two powers of
- * two they may be: one segment less.
+ * size_max * seg_max / 512 in 16 bits and loops for ever when these are 0: one segment less then.
  */
 static uint32_t segments(const struct disk *disk)
 {
-	uint32_t fit = min(disk->max_segments, disk->max_transfer / DISK_FRAGMENT);
+	uint32_t fit = min(disk->max_segments, disk->max_transfer / DISK_FRAGMENT), sectors;
 
 	fit = max(min(fit, (uint32_t)CHAIN_DATA_SEGMENTS), 1U);
-	return fit > 1 && !(fit & (fit - 1)) ? fit - 1 : fit;
+	sectors = segment_bytes(disk) / NVR_SECTOR_SIZE * fit;
+	return sectors & 0xffff ? fit : fit - 1;
 }
 
 void blk_config_fill(const struct disk *disk, uint32_t queues, uint8_t ret_config[BLK_CONFIG_BYTES])
