@@ -211,7 +211,7 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		queue->sweep_runs = queue->counters.runs;
 	} else if (tag == SQE_TAG_DIRECT_LOOK) {
 		queue->look_armed = 0;
-	} else {
+	} else if (tag != SQE_TAG_DIRECT_CANCEL) {
 		queue->counters.stray++;
 	}
 }

@@ -25,6 +25,7 @@
 #define SQE_TAG_DIRECT_SIGNAL 11ULL /* the call eventfd could not be written (loop) */
 #define SQE_TAG_DIRECT_SWEEP  12ULL
 #define SQE_TAG_DIRECT_LOOK   13ULL
+#define SQE_TAG_DIRECT_CANCEL 14ULL /* the kick poll could not be ended, it is tried again */
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

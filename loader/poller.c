@@ -218,7 +218,7 @@ static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
 		.opcode = IORING_OP_POLL_REMOVE,
 		.flags = IOSQE_CQE_SKIP_SUCCESS,
 		.addr = sqe_user_data(SQE_TAG_DIRECT_KICK, queue->index, 0),
-		.user_data = sqe_user_data(SQE_TAG_DIRECT_STATUS, queue->index, 0),
+		.user_data = sqe_user_data(SQE_TAG_DIRECT_CANCEL, queue->index, 0),
 	};
 
 	while (load_once(&queue->direct->kick_armed)) {
