@@ -385,9 +385,11 @@ static inline void case_place(const struct guest *guest, const struct request_ca
 	struct {
 		struct virtio_blk_outhdr header;
 		struct virtio_blk_discard_write_zeroes range[DISK_RANGES_MAX + 1];
-	} bytes = { .header = { .type = cpu_to_le32(one->type),
-				.sector = cpu_to_le64(one->sector) } };
+	} bytes;
 
+	memset(&bytes, 0, sizeof(bytes));
+	bytes.header.type = cpu_to_le32(one->type);
+	bytes.header.sector = cpu_to_le64(one->sector);
 	for (__u32 i = 0; i < one->ranges; i++) {
 		bytes.range[i].sector = cpu_to_le64(case_range(one, i)->sector);
 		bytes.range[i].num_sectors = cpu_to_le32(case_range(one, i)->sectors);

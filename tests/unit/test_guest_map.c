@@ -35,7 +35,8 @@ static int mappings(const char *what)
 	char line[512];
 	int count = 0;
 
-	assert_non_null(maps);
+	if (!maps)
+		return -1;
 	while (fgets(line, sizeof(line), maps))
 		count += strstr(line, what) != NULL;
 	fclose(maps);
@@ -48,6 +49,7 @@ static int setup(void **state)
 
 	if (!fixture)
 		return -1;
+	*state = fixture;
 	fixture->fd = memfd_create("unit-guest-map", MFD_CLOEXEC);
 	if (fixture->fd < 0 || ftruncate(fixture->fd, FILE_BYTES))
 		return -1;
@@ -58,7 +60,6 @@ static int setup(void **state)
 			return -1;
 	}
 	fixture->fds_before = open_fds();
-	*state = fixture;
 	return 0;
 }
 
