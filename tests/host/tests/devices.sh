@@ -296,7 +296,7 @@ slow=/sys/kernel/config/nullb/slow
 mkdir $slow
 echo 64 >$slow/size
 echo 2 >$slow/irqmode
-echo 3000000000 >$slow/completion_nsec
+echo 2000000000 >$slow/completion_nsec
 echo 1 >$slow/power
 recovers --device /dev/slow
 ok $? "a killed daemon's successor serves a slow block device"
