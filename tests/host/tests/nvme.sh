@@ -6,9 +6,9 @@ cd /tree
 . tests/lib/daemon.sh
 engine=$1
 
-# guest LOG JOB...: run a job in a KVM guest. Under this emulation a guest dies before its user space
-# now and then, on Linux 7.3 about one in 16, with no disk of ours, too: it is started again, and
-# that is said. One that came up is never.
+# guest LOG JOB...: run a job in a KVM guest. Under this emulation a guest's machine is now and then
+# reset (a triple fault: not a word of its kernel's), on Linux 7.3, with no disk of ours, too. It is
+# started again, at most twice, and that is said. One that failed, panicked or hung never is.
 guest() {
 	local log=$1 try
 
@@ -16,8 +16,9 @@ guest() {
 	for try in 1 2 3; do
 		tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 120 \
 			--socket "$socket" --log "$log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
-		! grep -q 'nvring-guest: job' "$log" || return
-		diag "try $try: the guest did not come up"
+		[ "${PIPESTATUS[0]}" = 3 ] || return
+		! grep -E 'FAIL|panic|Oops|BUG:|WARNING:' "$log" || return
+		diag "try $try: the guest's machine was reset"
 	done
 }
 
