@@ -104,7 +104,7 @@ format:
 	$(Q)$(FORMAT) -i $(SOURCES)
 
 # cppcheck 2.10 knows neither statement expressions nor the cleanup attribute.
-lint: $(SKELS)
+lint: $(SKELS) $(TEST_SKELS)
 	$(Q)$(FORMAT) --dry-run -Werror $(SOURCES)
 	$(Q)$(TIDY) --quiet $(LOADER_SRCS) $(TEST_SRCS) -- $(filter-out -MMD -MP,$(ALL_CFLAGS)) \
 		$(TEST_CFLAGS)

@@ -41,9 +41,12 @@ $(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_OBJS)
 	$(call say,LINK,$@) $(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(ALL_LIBS)
 
 # The request code as BPF, for tests.
-$(BUILD)/tests/unit/test_request_bpf.o: $(BUILD)/tests/unit/request.skel.h
+TEST_BPF_SRCS	:= $(wildcard tests/unit/*.bpf.c)
+TEST_SKELS	:= $(TEST_BPF_SRCS:%.bpf.c=$(BUILD)/%.skel.h)
 
--include $(BUILD)/tests/unit/request.bpf.d
+$(BUILD)/tests/unit/test_request_bpf.o: $(TEST_SKELS)
+
+-include $(TEST_BPF_SRCS:%.c=$(BUILD)/%.d)
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d) $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.d) \
 	$(FUZZ_SRCS:%.c=$(FUZZ_BUILD)/%.d)
 
