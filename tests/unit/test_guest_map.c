@@ -125,8 +125,10 @@ static void a_region_is_its_part_of_the_file(void **state)
 	assert_int_equal(page_at(fixture, 0x200000), 0);
 	assert_int_equal(page_at(fixture, 0xff000), 0);
 	hva = (char *)(uintptr_t)guest_memory_find(&fixture->map.memory, 0x100000, &len);
-	if (!hva)
+	if (!hva) {
 		fail();
+		return;
+	}
 	assert_int_equal(len, 1 << 20);
 	/* What is written there is the file's, for the guest to see. */
 	memcpy(hva + 4096, &value, sizeof(value));
@@ -148,8 +150,10 @@ static void an_offset_within_a_page(void **state)
 
 	assert_int_equal(add(fixture, 0x100000, 8192, 3 * PAGE + 512), 0);
 	hva = guest_memory_find(&fixture->map.memory, 0x100000 + PAGE - 512, &len);
-	if (!hva)
+	if (!hva) {
 		fail();
+		return;
+	}
 	assert_int_equal(*(uint64_t *)(uintptr_t)hva, 5);
 	assert_int_equal(len, 8192 - PAGE + 512);
 	assert_int_equal(entry->skip, 512);
