@@ -27,7 +27,7 @@ enum queue_fault {
 	QUEUE_FAULT_CHAIN_ORDER,  /* readable descriptor after a writable one */
 	QUEUE_FAULT_INDIRECT,	  /* indirect not negotiated, nested, chained or of a bad length */
 	QUEUE_FAULT_INDIRECT_MEM, /* indirect table outside guest memory */
-	QUEUE_FAULT_NO_HEADER,	  /* fewer than 16 readable bytes, or they are outside memory */
+	QUEUE_FAULT_NO_HEADER,	  /* fewer than 16 readable bytes */
 	QUEUE_FAULT_NO_STATUS,	  /* no writable byte for the status, or it is outside memory */
 	QUEUE_FAULT_MEMORY_GONE,  /* guest memory was cut short under us (SIGBUS) */
 	QUEUE_FAULT_COUNT,
