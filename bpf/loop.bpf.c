@@ -60,7 +60,6 @@ static __always_inline __u32 loop_wait(struct direct_run *run, __u32 sent)
 	/* What was announced before the doorbell was asked for is seen here. */
 	if (queue->mode == DIRECT_ON && direct_kicks(run))
 		return queue->cq_next;
-	queue->counters.sleeps++;
 	return queue->cq_next + 1;
 }
 

@@ -94,7 +94,6 @@ struct direct_counters {
 	__u64 missed;			   /* completions seen by a later run only */
 	__u64 armed;			   /* kick polls: one, and one for each that ended */
 	__u64 stray;			   /* completions of nothing */
-	__u64 sleeps;			   /* loop: waits for a completion */
 };
 
 struct direct_queue {

@@ -7,7 +7,6 @@
 #include "sigbus.h"
 #include "util.h"
 
-#define PAGE_BYTES    4096ULL
 #define HUGE_PAGE_MAX (1ULL << 30)
 
 static bool wraps(uint64_t start, uint64_t size)

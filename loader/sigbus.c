@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 
 #include "guest_memory.h"
+#include "util.h"
 
-#define PAGE_BYTES  4096UL
 #define GUARDED_MAX (GUEST_REGIONS_MAX + 1) /* and the in-flight area */
 
 atomic_uint sigbus_count;

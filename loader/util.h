@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PAGE_BYTES 4096ULL /* the smallest a file is mapped in */
+
 #define ARRAY_SIZE(a)	    (sizeof(a) / sizeof((a)[0]))
 #define _cleanup_(fn)	    __attribute__((cleanup(fn)))
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))

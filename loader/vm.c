@@ -13,8 +13,6 @@
 #include "sigbus.h"
 #include "vhost_user.h"
 
-#define PAGE_BYTES 4096ULL
-
 static int start_workers(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->options.workers; i++) {

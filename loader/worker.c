@@ -254,7 +254,6 @@ static void sleep_until_event(struct worker *worker)
 		if (!polled && idle)
 			limit = (struct __kernel_timespec){ .tv_sec = SWEEP_SLEEP_S };
 		start = now_ns();
-		worker->sleeps++;
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
 						 polled || idle ? &limit : NULL, NULL);
 		adapt_spin(worker, now_ns() - start);

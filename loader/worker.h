@@ -68,7 +68,6 @@ struct worker {
 	struct chain_table table;	    /* scratch */
 	struct guest_buffers *buffers;	    /* registered guest memory, or NULL */
 	uint64_t swept_ns;		    /* when idle queues of BPF's were last looked at */
-	uint64_t sleeps;
 };
 
 /**

@@ -44,6 +44,28 @@ relay() {
 	esac
 }
 
+# relay_host LABEL NAME OPTION... -- [ARGUMENT...]: run tests/host/tests/NAME.sh in the test host; its
+# points, and how it ended, as ours
+relay_host() {
+	local label=$1 name=$2 options=() line
+
+	shift 2
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	while read -r line; do
+		case $line in
+		'run: '*) diag "$label: $line" ;;
+		'## end 2') ok 1 "$label: the test ends" && diag "$(tail -n 30 "build/host/$name/console")" ;;
+		'## end '*) ok "${line#'## end '}" "$label: the test ends well" ;;
+		*) relay "$label" "$line" ;;
+		esac
+	done < <(tests/host/run "${options[@]}" "$name" "$@" 2>&1; echo "## end $?")
+	check "$label: the kernel log is clean" kernel_log_clean "build/host/$name/dmesg"
+}
+
 # kernel_log_clean LOG: no line of a kernel's log tells of a fault.
 kernel_log_clean() {
 	! grep -E 'WARNING: CPU|BUG:|Oops|general protection|blocked for' "$1"
