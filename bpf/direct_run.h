@@ -12,6 +12,7 @@
 
 #include "direct_maps.h"
 #include "notify.h"
+#include "plain.h"
 #include "sqe.h"
 #include "used.h"
 #include "virtqueue.h"
@@ -308,21 +309,38 @@ static __always_inline int direct_answer(struct direct_queue *queue, struct dire
 	return 0;
 }
 
+/* direct_command() - send the command of the request at @head */
 static __always_inline void direct_command(struct direct_queue *queue, const struct disk *disk,
-					   struct direct_sq *sq, const struct request *request,
-					   struct direct_slot *slot)
+					   struct direct_sq *sq, const struct command *command,
+					   __u16 head, struct direct_slot *slot)
 {
-	const struct command *command = &request->command;
-
-	if (!request->status_ok)
-		direct_status(queue, sq, request);
 	slot->expect = disk->kind != DISK_NVME &&
 				       (command->op == COMMAND_READ || command->op == COMMAND_WRITE)
 			       ? (__s32)command->bytes
 			       : 0;
-	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, request->head),
+	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head),
 		 direct_sqe(queue, sq));
 	queue->state.counters.commands++;
+}
+
+/* direct_plain() - send the command of a plain request; 1 when it is over, -1 when it is not plain
+ */
+NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
+			    const struct direct_vm *vm NVR_NONNULL,
+			    struct direct_sq *sq NVR_NONNULL, __u32 head)
+{
+	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
+	struct plain plain;
+
+	if (!plain_parse(&vm->memory, &vm->disk, &queue->first, &plain))
+		return -1;
+	slot->used_len = plain.used_len;
+	slot->bytes = (__u32)plain.command.bytes;
+	slot->type = (__u8)plain.type;
+	if (vm->disk.kind == DISK_NULL)
+		return 1;
+	direct_command(queue, &vm->disk, sq, &plain.command, (__u16)head, slot);
+	return 0;
 }
 
 /* direct_refused() - why another must do this request, or -1 */
@@ -360,7 +378,9 @@ NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 	slot->type = (__u8)request->type;
 	if (step == COMMAND_DONE)
 		return direct_answer(queue, sq, request, slot);
-	direct_command(queue, disk, sq, request, slot);
+	if (!request->status_ok)
+		direct_status(queue, sq, request);
+	direct_command(queue, disk, sq, &request->command, request->head, slot);
 	if (request->command.count > 1 || request->command.op == COMMAND_DEALLOCATE) {
 		slot->pool = (__u8)(entry + 1);
 		queue->pool_count--;
@@ -368,13 +388,45 @@ NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 	return 0;
 }
 
-/* direct_start() - parse the request at @head and send its command; -EPROTO when the queue broke */
+/* direct_general() - parse any request and send its command; as direct_parse() */
+static __always_inline int direct_general(struct direct_run *run, __u16 head)
+{
+	struct direct_queue *queue = run->queue;
+	__u32 entry;
+	int err;
+
+	if (!queue->pool_count) {
+		direct_hand(queue, head, DIRECT_REASON_POOL);
+		return 0;
+	}
+	entry = queue->pool_free[(queue->pool_count - 1) & (DIRECT_POOL - 1)] & (DIRECT_POOL - 1);
+	err = request_parse(&queue->state, &run->vring, &run->vm->memory, &run->vm->disk, head,
+			    &queue->table, &queue->pool[entry]);
+	if (!err)
+		return direct_send(queue, &run->vm->disk, run->sq, entry);
+	if (err != -EPROTO)
+		direct_hand(queue, head, DIRECT_REASON_FAULT);
+	return err == -EPROTO ? err : 0;
+}
+
+/* direct_parse() - send the command of a request; 1 when it is over, -EPROTO when the queue broke
+ */
+static __always_inline int direct_parse(struct direct_run *run, __u16 head)
+{
+	int over = -1;
+
+	vring_desc_read(&run->vring, head, &run->queue->first);
+	if (run->queue->state.flags & QUEUE_INDIRECT)
+		over = direct_plain(run->queue, run->vm, run->sq, head);
+	return over < 0 ? direct_general(run, head) : over;
+}
+
+/* direct_start() - take in the request at @head; -EPROTO when the queue broke */
 static __always_inline int direct_start(struct direct_run *run, __u16 head)
 {
 	struct direct_queue *queue = run->queue;
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
-	__u32 entry;
-	int err;
+	int over;
 
 	if (slot->state != DIRECT_SLOT_FREE) {
 		virtqueue_break(&queue->state, QUEUE_FAULT_HEAD_BUSY);
@@ -385,24 +437,13 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	queue->state.in_flight++;
 	queue->idle_since = 0;
 	slot->state = DIRECT_SLOT_SENT;
-	if (!queue->pool_count) {
-		direct_hand(queue, head, DIRECT_REASON_POOL);
+	over = direct_parse(run, head);
+	if (over > 0)
+		direct_succeeded(run, head, slot);
+	if (over >= 0)
 		return 0;
-	}
-	entry = queue->pool_free[(queue->pool_count - 1) & (DIRECT_POOL - 1)] & (DIRECT_POOL - 1);
-	err = request_parse(&queue->state, &run->vring, &run->vm->memory, &run->vm->disk, head,
-			    &queue->table, &queue->pool[entry]);
-	if (!err) {
-		if (direct_send(queue, &run->vm->disk, run->sq, entry))
-			direct_succeeded(run, head, &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
-		return 0;
-	}
-	if (err != -EPROTO) {
-		direct_hand(queue, head, DIRECT_REASON_FAULT);
-		return 0;
-	}
-	direct_drop(run, head, &queue->slot[head & (QUEUE_SIZE_MAX - 1)]);
-	return err;
+	direct_drop(run, head, slot);
+	return over;
 }
 
 /* direct_start_batch() - start what waits in the avail ring, as far as there is room */

@@ -139,6 +139,7 @@ struct direct_queue {
 	__u16 returned[QUEUE_SIZE_MAX];
 	__u16 batch[QUEUE_SIZE_MAX]; /* heads pushed and not published */
 	struct direct_slot slot[QUEUE_SIZE_MAX];
+	struct vring_desc first;  /* scratch: the first descriptor of the request to start */
 	struct chain_table table; /* scratch */
 	struct request pool[DIRECT_POOL];
 };

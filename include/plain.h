@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The plain request: a read or write of one segment, as a Linux driver lays it out: an indirect
+ * table of header, data and status. Nearly every request is one, so BPF takes it in one step.
+ *
+ * What is not plain, or not right, is left alone, and request.h and command.h look at it again
+ * from its first descriptor. They alone say what is wrong with a request.
+ */
+#ifndef NVRING_PLAIN_H
+#define NVRING_PLAIN_H
+
+#include "command.h"
+
+/* Its descriptors: header, data, status. */
+#define PLAIN_DESCS 3
+
+struct plain {
+	__u32 type;	/* VIRTIO_BLK_T_IN or VIRTIO_BLK_T_OUT */
+	__u32 used_len; /* bytes it may write to the guest */
+	struct command command;
+};
+
+/* What a driver that keeps the status next to the header has there; the status may be behind it. */
+struct plain_header {
+	struct virtio_blk_outhdr header;
+	__u8 status;
+};
+
+#define PLAIN_HEADER_BYTES (__builtin_offsetof(struct plain_header, status) + 1)
+
+/* plain_table() - the indirect table, if it is of three descriptors in a row; 1 or 0 */
+NVR_INLINE int plain_table(const struct guest_memory *memory, const struct vring_desc *indirect,
+			   struct vring_desc ret_desc[PLAIN_DESCS])
+{
+	const __u32 bytes = PLAIN_DESCS * sizeof(ret_desc[0]);
+	__u64 len = 0, hva;
+
+	if (indirect->flags != VRING_DESC_F_INDIRECT || indirect->len != bytes)
+		return 0;
+	hva = guest_memory_find(memory, indirect->addr, &len);
+	if (!hva || len < bytes || guest_read(ret_desc, hva, bytes))
+		return 0;
+	for (__u32 i = 0; i < PLAIN_DESCS; i++) {
+		ret_desc[i].addr = le64_to_cpu(ret_desc[i].addr);
+		ret_desc[i].len = le32_to_cpu(ret_desc[i].len);
+		ret_desc[i].flags = le16_to_cpu(ret_desc[i].flags);
+		ret_desc[i].next = le16_to_cpu(ret_desc[i].next);
+	}
+	return ret_desc[0].next == 1 && ret_desc[1].next == 2;
+}
+
+/* plain_shape() - header, data one way or the other, status behind the header; 1 or 0 */
+NVR_INLINE int plain_shape(const struct vring_desc desc[PLAIN_DESCS])
+{
+	return desc[0].flags == VRING_DESC_F_NEXT &&
+	       (desc[1].flags & ~VRING_DESC_F_WRITE) == VRING_DESC_F_NEXT &&
+	       desc[2].flags == VRING_DESC_F_WRITE &&
+	       desc[0].len == sizeof(struct virtio_blk_outhdr) && desc[2].len == 1 &&
+	       desc[2].addr == desc[0].addr + sizeof(struct virtio_blk_outhdr);
+}
+
+/* plain_fits() - the data is on the disk, and one command for the device; 1 or 0 */
+NVR_INLINE int plain_fits(const struct disk *disk, __u64 sector, __u64 addr, __u32 bytes)
+{
+	return bytes && disk_holds(disk, sector, bytes) && bytes <= disk->max_transfer &&
+	       bytes / DISK_FRAGMENT + 2 <= disk->max_segments &&
+	       !((addr | bytes) & (disk->memory_align - 1));
+}
+
+/**
+ * plain_parse() - read a request and build its command, if it is a plain one
+ * @memory: guest memory table
+ * @disk: limits
+ * @indirect: its first descriptor; indirect ones are negotiated
+ * @ret_plain: filled
+ *
+ * Return: 1 when it is, and its status byte says OK already; 0 when it is not, and nothing is known
+ * of it.
+ */
+NVR_GLOBAL int plain_parse(const struct guest_memory *memory NVR_NONNULL,
+			   const struct disk *disk NVR_NONNULL,
+			   const struct vring_desc *indirect NVR_NONNULL,
+			   struct plain *ret_plain NVR_NONNULL)
+{
+	struct command *command = &ret_plain->command;
+	struct vring_desc desc[PLAIN_DESCS];
+	struct plain_header start;
+	__u64 len = 0, hva, sector;
+	int write;
+
+	if (!plain_table(memory, indirect, desc) || !plain_shape(desc))
+		return 0;
+	hva = guest_memory_find(memory, desc[0].addr, &len);
+	if (!hva || len < PLAIN_HEADER_BYTES || guest_read(&start, hva, PLAIN_HEADER_BYTES) ||
+	    start.status != VIRTIO_BLK_S_OK)
+		return 0;
+	ret_plain->type = le32_to_cpu(start.header.type);
+	write = ret_plain->type == VIRTIO_BLK_T_OUT;
+	if ((!write && ret_plain->type != VIRTIO_BLK_T_IN) ||
+	    write == !!(desc[1].flags & VRING_DESC_F_WRITE) ||
+	    (write && disk->flags & DISK_READ_ONLY))
+		return 0;
+	sector = le64_to_cpu(start.header.sector);
+	hva = guest_memory_find(memory, desc[1].addr, &len);
+	if (!hva || len < desc[1].len || !plain_fits(disk, sector, hva, desc[1].len))
+		return 0;
+	ret_plain->used_len = write ? 1 : desc[1].len + 1;
+	command->op = write ? COMMAND_WRITE : COMMAND_READ;
+	command->flags = write && disk->flags & DISK_WRITE_THROUGH ? COMMAND_DURABLE : 0;
+	command->count = 1;
+	command->mode = 0;
+	command->offset = disk->offset + (sector << NVR_SECTOR_SHIFT);
+	command->bytes = desc[1].len;
+	command->addr = hva;
+	return 1;
+}
+
+#endif
