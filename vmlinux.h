@@ -67,8 +67,11 @@ struct kvm_io_device {
 
 /* kvm 6.12.95+deb12-amd64 */
 struct _ioeventfd {
+	__u64 addr;
+	int length;
 	struct eventfd_ctx *eventfd;
 	struct kvm_io_device dev;
+	_Bool wildcard;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 7.3.4+deb13-amd64 */

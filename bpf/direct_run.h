@@ -478,6 +478,17 @@ static __always_inline int direct_pending(struct direct_run *run)
 	       virtqueue_pending(&queue->state, &run->vring);
 }
 
+/* direct_look_later() - poller: come back at once. A NOP is the way: it is seen to complete. */
+static __always_inline void direct_look_later(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->look_armed || !queue->sq_room)
+		return;
+	direct_own_sqe(queue, run->sq, IORING_OP_NOP, SQE_FILE_NONE, SQE_TAG_DIRECT_LOOK);
+	queue->look_armed = 1;
+}
+
 /* direct_spins() - whether to look again at once rather than ask for a doorbell */
 static __always_inline int direct_spins(struct direct_queue *queue)
 {

@@ -15,8 +15,8 @@
 #include <bpf/bpf_tracing.h>
 #include <linux/errno.h>
 
-#include "direct_maps.h"
 #include "direct_run.h"
+#include "poller_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -25,59 +25,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define POLLER_TURNS 4	  /* while others ask for one */
 #define POLLER_LOOKS 1024 /* at the avail index, before the thread's other work has its turn */
-
-const volatile __u32 nvr_tgid; /* the process whose rings are served */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct direct_ring_memory);
-} nvr_rings SEC(".maps");
-
-/* The pages of a queue's vring: a value of the process's main thread, as __uptr fields are allowed
- * in task storage alone, and a map a queue, as a value holds eleven of them. */
-struct nvr_vring {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct vring_pages);
-} nvr_vring SEC(".maps"); /* the model of them all */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, DIRECT_QUEUES_MAX);
-	__type(key, __u32);
-	__array(values, struct nvr_vring);
-} nvr_vrings SEC(".maps");
-
-/* clang describes a tagged pointer's target only when something else is of its type. */
-struct vring_page nvr_page;
-
-/* poller_open() - what a run needs, looked up; 0 on success */
-static __always_inline int poller_open(__u32 index, struct direct_run *run)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct direct_ring_memory *memory;
-	__u32 zero = 0;
-	void *vring;
-
-	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
-	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
-	run->inflight = bpf_map_lookup_elem(&nvr_inflight, &index);
-	memory = bpf_map_lookup_elem(&nvr_rings, &index);
-	vring = bpf_map_lookup_elem(&nvr_vrings, &index);
-	if (!run->queue || !run->vm || !run->inflight || !memory || !vring)
-		return -ENOENT;
-	run->vring.window = &run->queue->window;
-	run->vring.pages = bpf_task_storage_get(vring, task->group_leader, 0, 0);
-	if (!run->vring.pages)
-		return -ENOENT;
-	run->sq = &memory->sq;
-	run->cq = &memory->cq;
-	return 0;
-}
 
 /*
  * The safety net: events can be missed, so while there is traffic a timeout brings us back in any
@@ -101,17 +48,6 @@ static __always_inline void poller_sweep(struct direct_run *run)
 	sqe->len = 1;
 	queue->sweep_armed = 1;
 	queue->sweep_busy = 0;
-}
-
-/* Come back at once. A NOP is the way: the thread runs it, and we see it complete. */
-static __always_inline void poller_look_later(struct direct_run *run)
-{
-	struct direct_queue *queue = run->queue;
-
-	if (queue->look_armed || !queue->sq_room)
-		return;
-	direct_own_sqe(queue, run->sq, IORING_OP_NOP, SQE_FILE_NONE, SQE_TAG_DIRECT_LOOK);
-	queue->look_armed = 1;
 }
 
 /* Look at the avail ring for a moment; 1 when entries came. */
@@ -144,7 +80,7 @@ static __always_inline int poller_more(struct direct_run *run)
 		return 1;
 	if (!direct_spins(queue))
 		return direct_kicks(run);
-	poller_look_later(run);
+	direct_look_later(run);
 	return 0;
 }
 
@@ -158,7 +94,7 @@ static __always_inline void poller_dispatch(struct direct_run *run)
 			break;
 	}
 	if (direct_pending(run)) /* rounds ran out */
-		poller_look_later(run);
+		direct_look_later(run);
 	poller_sweep(run);
 }
 
@@ -169,7 +105,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 	struct direct_run run;
 	__u32 tail;
 
-	if (poller_open(index, &run))
+	if (poller_open(index, bpf_get_current_task_btf(), &run))
 		return 0;
 	tail = direct_dispatch_begin(&run);
 	direct_complete(&run);

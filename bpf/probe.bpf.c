@@ -57,13 +57,12 @@ int BPF_PROG(probe_fields, struct io_ring_ctx *ring, void *request, __u64 user_d
 }
 
 /* vCPU dispatch: which eventfd a doorbell belongs to. */
-SEC("fexit/ioeventfd_write")
-int BPF_PROG(probe_kick, struct kvm_vcpu *vcpu, struct kvm_io_device *device, __u64 addr, int len,
-	     const void *value, int result)
+SEC("fentry/ioeventfd_write")
+int BPF_PROG(probe_kick, struct kvm_vcpu *vcpu, struct kvm_io_device *device)
 {
 	struct _ioeventfd *ioeventfd;
 
-	if (result || !probe_is_ours())
+	if (!probe_is_ours())
 		return 0;
 	ioeventfd = (void *)device - bpf_core_field_offset(struct _ioeventfd, dev);
 	if (BPF_CORE_READ(ioeventfd, eventfd, id) >= 0)

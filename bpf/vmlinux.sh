@@ -27,7 +27,7 @@ wanted() {
 		6.12 vmlinux struct io_kiocb flags comp_list
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
-		6.12 kvm struct _ioeventfd eventfd dev
+		6.12 kvm struct _ioeventfd addr length eventfd dev wildcard
 		7.3 vmlinux struct iou_loop_params cq_wait_idx
 		7.3 vmlinux struct io_uring_bpf_ops loop_step ring_fd
 		7.3 vmlinux enum IOU_LOOP_STOP

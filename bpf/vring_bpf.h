@@ -169,7 +169,13 @@ NVR_INLINE void vring_barrier(const struct vring_memory *vring)
 	__sync_fetch_and_add(&vring->window->barrier, 1);
 }
 
+/* guest_view() - where the task that runs us has what the daemon has at this address */
+#ifndef guest_view
+#define guest_view(hva) (hva)
+#endif
+
 /* guest_read() - copy out of guest memory; -EFAULT where pages are not present */
-#define guest_read(to, hva, len) (bpf_probe_read_user(to, len, (void *)(hva)) ? -EFAULT : 0)
+#define guest_read(to, hva, len) \
+	(bpf_probe_read_user(to, len, (void *)guest_view(hva)) ? -EFAULT : 0)
 
 #endif

@@ -94,6 +94,7 @@ struct direct_counters {
 	__u64 missed;			   /* completions seen by a later run only */
 	__u64 armed;			   /* kick polls: one, and one for each that ended */
 	__u64 stray;			   /* completions of nothing */
+	__u64 by_vcpu;			   /* requests started by the vCPU that rang (dispatch) */
 };
 
 struct direct_queue {

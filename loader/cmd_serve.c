@@ -41,6 +41,7 @@ enum option_key {
 	OPT_SPIN_US,
 	OPT_PIN_MEMORY,
 	OPT_ENGINE,
+	OPT_VCPU_DISPATCH,
 	OPT_NAME,
 };
 
@@ -65,6 +66,8 @@ static const struct argp_option options[] = {
 	{ .doc = "How it is served:", .group = 4 },
 	{ "engine", OPT_ENGINE, "NAME", 0,
 	  "what serves the queues: worker (user space), poller (BPF in the kernel), or auto", 4 },
+	{ "vcpu-dispatch", OPT_VCPU_DISPATCH, NULL, 0,
+	  "with the poller: a vCPU that rings a doorbell parses its requests itself", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
 	{ "workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4 },
 	{ "cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
@@ -159,6 +162,8 @@ static void check(struct argp_state *state, const struct settings *settings)
 		argp_error(state, "one of --socket PATH and --socket-fd N is wanted");
 	if (!!disk->image + !!disk->device + disk->null != 1)
 		argp_error(state, "one of --device DEV, --image FILE and --null SIZE is wanted");
+	if (settings->vm.vcpu_dispatch && settings->vm.engine != ENGINE_POLLER)
+		argp_error(state, "--vcpu-dispatch is for --engine poller");
 	if (disk->size && disk->device)
 		argp_error(state, "--size is for --image; a device has its own, or --range");
 }
@@ -194,6 +199,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (engine_parse(argument, &vm->engine))
 			argp_error(state, "--engine %s: worker, poller, loop or auto is wanted",
 				   argument);
+		return 0;
+	case OPT_VCPU_DISPATCH:
+		vm->vcpu_dispatch = true;
 		return 0;
 	case OPT_PIN_MEMORY:
 		vm->pin_memory = true;

@@ -146,7 +146,7 @@ int probe_tp_complete(char *detail, size_t size)
 	return 0;
 }
 
-int probe_fexit_kick(char *detail, size_t size)
+int probe_fentry_kick(char *detail, size_t size)
 {
 	_cleanup_skeleton_ struct probe_bpf *skeleton = NULL;
 	_cleanup_link_ struct bpf_link *link = NULL;

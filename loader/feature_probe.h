@@ -26,7 +26,7 @@ int probe_btf_kvm(char *detail, size_t size);
 int probe_btf_nvme(char *detail, size_t size);
 int probe_bpf(char *detail, size_t size);
 int probe_tp_complete(char *detail, size_t size);
-int probe_fexit_kick(char *detail, size_t size);
+int probe_fentry_kick(char *detail, size_t size);
 int probe_read_user(char *detail, size_t size);
 int probe_write_user(char *detail, size_t size);
 int probe_uptr(char *detail, size_t size);

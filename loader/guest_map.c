@@ -9,6 +9,14 @@
 
 #define HUGE_PAGE_MAX (1ULL << 30)
 
+/*
+ * Guest memory is mapped from here on, each region as far from the others as the front-end has
+ * it: its addresses and ours then differ by one number, by which BPF finds guest memory while it
+ * runs in a vCPU (bpf/dispatch.bpf.c). Programs, libraries and stacks are elsewhere.
+ */
+#define VIEW_START 0x200000000000ULL
+#define VIEW_BYTES 0x100000000000ULL
+
 static bool wraps(uint64_t start, uint64_t size)
 {
 	return size > UINT64_MAX - start;
@@ -43,8 +51,19 @@ uint64_t guest_map_page(const struct stat *st)
 	return page & (page - 1) || page > HUGE_PAGE_MAX ? PAGE_BYTES : page;
 }
 
+/* Where the region is to be, so that guest_map.view holds for it, too. */
+static void *place(struct guest_map *map, const struct guest_map_region *region)
+{
+	if (!map->memory.count) {
+		map->view = (region->user_addr & ~(VIEW_BYTES - 1)) - VIEW_START;
+		map->has_view = true;
+	}
+	return (void *)(uintptr_t)(region->user_addr - map->view);
+}
+
 /* Map from the huge page the region starts in. */
-static int map_region(const struct guest_map_region *region, int fd, struct guest_map_entry *entry)
+static int map_region(const struct guest_map_region *region, int fd, char *at,
+		      struct guest_map_entry *entry)
 {
 	uint64_t page, skip, bytes;
 	struct stat st;
@@ -57,7 +76,8 @@ static int map_region(const struct guest_map_region *region, int fd, struct gues
 	page = guest_map_page(&st);
 	skip = region->mmap_offset & (page - 1);
 	bytes = (skip + region->size + page - 1) & ~(page - 1);
-	mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+	/* A hint: where it cannot be had, the kernel chooses. */
+	mapping = mmap(at - skip, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		       (off_t)(region->mmap_offset - skip));
 	if (mapping == MAP_FAILED)
 		return -errno;
@@ -91,9 +111,11 @@ int guest_map_add(struct guest_map *map, const struct guest_map_region *region, 
 
 	err = check(map, region);
 	if (!err)
-		err = map_region(region, fd, &entry);
+		err = map_region(region, fd, place(map, region), &entry);
 	if (err)
 		return err;
+	if ((uintptr_t)entry.mapping + entry.skip != region->user_addr - map->view)
+		map->has_view = false;
 	while (at < memory->count && memory->region[at].gpa < region->gpa)
 		at++;
 	memmove(&memory->region[at + 1], &memory->region[at],

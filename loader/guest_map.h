@@ -3,6 +3,7 @@
 #ifndef NVRING_GUEST_MAP_H
 #define NVRING_GUEST_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -27,6 +28,8 @@ struct guest_map_entry {
 struct guest_map {
 	struct guest_memory memory;			 /* for the request code, sorted */
 	struct guest_map_entry entry[GUEST_REGIONS_MAX]; /* in the same order */
+	bool has_view; /* every region is in the front-end at our address plus view */
+	uint64_t view;
 };
 
 /* guest_map_page() - what a file is mapped in units of: hugetlbfs maps nothing smaller */

@@ -12,6 +12,7 @@
 #include "bpf_util.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
+#include "dispatch.h"
 #include "log.h"
 #include "ring.h"
 #include "sqe.h"
@@ -24,6 +25,7 @@
 struct poller {
 	struct poller_bpf *skeleton;
 	struct bpf_link *link;
+	struct dispatch *dispatch; /* NULL without vCPU dispatch */
 	struct vm *vm;
 	struct direct_ring_memory *rings; /* [queues], the map's memory */
 	size_t rings_bytes;
@@ -84,6 +86,8 @@ int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_W
 			err = engine_refuse(ret_why, -errno, "ring memory");
 		}
 	}
+	if (!err && vm->options.vcpu_dispatch)
+		err = dispatch_open(vm, poller->skeleton->obj, &poller->dispatch, ret_why);
 	if (err) {
 		poller_close(poller);
 		return err;
@@ -96,6 +100,7 @@ void poller_close(struct poller *poller)
 {
 	if (!poller)
 		return;
+	dispatch_close(poller->dispatch);
 	bpf_link__destroy(poller->link);
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		fd_close(poller->ring_fd[i]);
@@ -249,6 +254,7 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 	queue->direct->kick_armed = 1;
 	__atomic_store_n(&queue->direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
 	arm_kick(poller, index);
+	dispatch_start(poller->dispatch, queue);
 	/* What came while nobody looked has rung no bell that is heard. */
 	eventfd_write(queue->kick_fd, 1);
 	return 0;
@@ -256,6 +262,7 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 
 void poller_stop(struct poller *poller, struct vhost_queue *queue)
 {
+	dispatch_stop(poller->dispatch, queue);
 	direct_queue_drain(queue);
 	disarm_kick(poller, queue);
 	ring_register_eventfd(poller->ring_fd[queue->index], -1);

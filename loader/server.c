@@ -116,10 +116,10 @@ static void log_direct(const struct vm *vm, uint32_t index)
 					 reasons[i], (uint64_t)c->handed[i]);
 	log_info("queue %u: direct: runs %" PRIu64 " busy %" PRIu64 " missed %" PRIu64
 		 " polls %" PRIu64 " swept %" PRIu64 " status writes %" PRIu64 " stray %" PRIu64
-		 " handed to the worker:%s",
+		 " by vCPUs %" PRIu64 " handed to the worker:%s",
 		 index, (uint64_t)c->runs, (uint64_t)c->busy, (uint64_t)c->missed,
 		 (uint64_t)c->armed, vm->queues[index].swept, (uint64_t)c->status_writes,
-		 (uint64_t)c->stray, handed);
+		 (uint64_t)c->stray, (uint64_t)c->by_vcpu, handed);
 }
 
 static void log_counters(struct vm *vm)
@@ -204,6 +204,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	/* The next one waits in the backlog: a front-end that reconnects may come early. */
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	vhost_user_connect(&server->connection, socket_fd);
+	server->vm->front_pid = peer.pid;
 	log_info("front-end connected, process %d", (int)peer.pid);
 	return 0;
 }

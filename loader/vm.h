@@ -22,6 +22,7 @@ struct vm_options {
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
 	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
+	bool vcpu_dispatch; /* with the poller */
 	enum engine engine;
 };
 
@@ -29,6 +30,7 @@ struct vm {
 	struct vm_options options;
 	struct backend backend;
 	struct guest_map map;
+	pid_t front_pid;    /* the front-end's process while one is connected */
 	uint64_t features;  /* virtio features the front-end acknowledged */
 	bool has_protocol;  /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
 	uint8_t status;	    /* virtio device status, §2.1 */

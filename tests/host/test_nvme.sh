@@ -9,13 +9,19 @@ cd "$(dirname "$0")/../.."
 
 # run KERNEL ENGINE [OPTION...]: the points of tests/host/tests/nvme.sh, as ours
 run() {
-	relay_host "$2 on Linux $1" nvme --kernel "$1" --seconds 700 "${@:3}" -- "$2"
-	if [ $# -gt 2 ]; then
-		check "$2 on Linux $1: locked down" grep -q 'Kernel is locked down' build/host/nvme/dmesg
-	fi
+	relay_host "${*:2} on Linux $1" nvme --kernel "$1" --seconds 700 -- "${@:2}"
+}
+
+# locked KERNEL ENGINE: the same, on a kernel that is locked down
+locked() {
+	local label="$2 on Linux $1, locked down"
+
+	relay_host "$label" nvme --kernel "$1" --seconds 700 --append lockdown=integrity -- "$2"
+	check "$label: so it is" grep -q 'Kernel is locked down' build/host/nvme/dmesg
 }
 
 run 6.12 worker
-run 7 loop --append lockdown=integrity
-run 7 poller --append lockdown=integrity
+locked 7 loop
+locked 7 poller
+run 7 poller --vcpu-dispatch
 tap_done

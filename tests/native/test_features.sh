@@ -114,7 +114,7 @@ btf_facts() {
 	btf_has STRUCT io_uring_bpf_ops || is io_uring_bpf_ops no "no such type in the BTF of vmlinux"
 	btf_has TYPEDEF btf_trace_io_uring_complete ||
 		is tp_io_uring_complete no "no such tracepoint in the BTF of vmlinux"
-	[ "$(state btf_kvm)" = yes ] || is fexit_ioeventfd_write no "no such function in BTF"
+	[ "$(state btf_kvm)" = yes ] || is fentry_ioeventfd_write no "no such function in BTF"
 }
 
 machine_facts() {

@@ -365,6 +365,43 @@ static void addresses_of_the_front_end(void **state)
 	assert_null(guest_map_find_user(map, ~0ULL, 1));
 }
 
+static void regions_keep_their_distance(void **state)
+{
+	struct fixture *fixture = *state;
+	struct guest_map *map = &fixture->map;
+
+	/* The lower half's neighbour, and one far above, in an order that is not theirs. */
+	assert_int_equal(add(fixture, 0x100000, 1 << 20, 1 << 20), 0);
+	assert_int_equal(add(fixture, 0x80000000, 1 << 20, 2 << 20), 0);
+	assert_int_equal(add(fixture, 0, 1 << 20, 0), 0);
+	assert_true(map->has_view);
+	for (uint32_t i = 0; i < map->memory.count; i++)
+		assert_int_equal(map->memory.region[i].hva + map->view,
+				 map->entry[i].region.user_addr);
+}
+
+static void a_place_that_is_taken_is_no_error(void **state)
+{
+	struct fixture *fixture = *state;
+	struct guest_map *map = &fixture->map;
+	uint64_t next;
+	void *taken;
+
+	assert_int_equal(add(fixture, 0, 1 << 20, 0), 0);
+	next = map->memory.region[0].hva + (1 << 20);
+	taken = mmap((void *)(uintptr_t)next, PAGE, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	assert_int_equal((uintptr_t)taken, next);
+	assert_int_equal(add(fixture, 0x100000, 1 << 20, 1 << 20), 0);
+	assert_false(map->has_view);
+	assert_int_equal(page_at(fixture, 0x100000), (1 << 20) / PAGE + 1);
+	munmap(taken, PAGE);
+	/* A table of its own begins anew. */
+	guest_map_clear(map);
+	assert_int_equal(add(fixture, 0, 1 << 20, 0), 0);
+	assert_true(map->has_view);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -379,6 +416,8 @@ int main(void)
 		TEST(removal_is_of_the_very_region),
 		TEST(as_many_regions_as_fit),
 		TEST(addresses_of_the_front_end),
+		TEST(regions_keep_their_distance),
+		TEST(a_place_that_is_taken_is_no_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

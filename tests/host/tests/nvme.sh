@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# nvme ENGINE: NVMe namespaces served by passthrough to KVM guests; TAP.
+# nvme ENGINE [OPTION...]: NVMe namespaces served by passthrough to KVM guests; TAP.
 set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
 engine=$1
+shift
+options=("$@")
 
 # guest LOG JOB...: run a job in a KVM guest. Under this emulation a guest's machine is now and then
 # reset (a triple fault: not a word of its kernel's), on Linux 7.3, with no disk of ours, too. It is
@@ -39,7 +41,7 @@ holds() {
 
 small=$(format 512) large=$(format 4096)
 
-daemon_start --device "/dev/ng$small" --queues 2
+daemon_start --device "/dev/ng$small" --queues 2 "${options[@]}"
 guest /results/verify.log verify size=1m
 guest_points /results/verify.log
 daemon_end
@@ -48,11 +50,14 @@ check "its books balance" books_balance 1000
 if [ "$engine" != worker ]; then
 	check "the $engine served" grep -q 'direct: runs' "$daemon_log"
 fi
+if [ "${options[*]}" = --vcpu-dispatch ]; then
+	check "vCPUs started requests" grep -qE 'by vCPUs [1-9]' "$daemon_log"
+fi
 check "the guest's file system is on the drive" e2fsck -fn "/dev/nvme$small"
 
 # A range of the other namespace: the guest's LBA 5 is the drive's 105.
 blkdiscard -f "/dev/nvme$large" 2>/dev/null
-daemon_start --device "/dev/ng$large" --range 100+1000 --queues 2
+daemon_start --device "/dev/ng$large" --range 100+1000 --queues 2 "${options[@]}"
 guest /results/pattern.log pattern lbas=0,5,-1
 guest_points /results/pattern.log
 daemon_end
