@@ -268,7 +268,8 @@ static __always_inline void direct_publish(const struct direct_run *run)
 
 	if (queue->state.published == queue->state.used_idx)
 		return;
-	used_publish(&queue->state, &run->vring);
+	if (used_publish(&queue->state, &run->vring))
+		return;
 	if (queue->tracked) {
 		inflight_publish(run->inflight, queue->batch, queue->batch_count,
 				 queue->state.published);
@@ -415,8 +416,8 @@ static __always_inline int direct_parse(struct direct_run *run, __u16 head)
 {
 	int over = -1;
 
-	vring_desc_read(&run->vring, head, &run->queue->first);
-	if (run->queue->state.flags & QUEUE_INDIRECT)
+	if (!vring_desc_read(&run->vring, head, &run->queue->first) &&
+	    run->queue->state.flags & QUEUE_INDIRECT)
 		over = direct_plain(run->queue, run->vm, run->sq, head);
 	return over < 0 ? direct_general(run, head) : over;
 }
@@ -457,6 +458,8 @@ static __always_inline void direct_start_batch(struct direct_run *run)
 		room = queue->state.in_flight > DIRECT_IN_FLIGHT_MAX ? 0 : DIRECT_BATCH;
 	if (count > room)
 		count = room;
+	count = vring_avail_fetch(&run->vring, queue->state.last_avail & (queue->state.size - 1),
+				  count);
 	nvr_for(i, 0, count) {
 		int head;
 
@@ -475,7 +478,7 @@ static __always_inline int direct_pending(struct direct_run *run)
 	struct direct_queue *queue = run->queue;
 
 	return direct_has_room(queue) && queue->state.in_flight < DIRECT_IN_FLIGHT_MAX &&
-	       virtqueue_pending(&queue->state, &run->vring);
+	       !vring_faulted(&run->vring) && virtqueue_pending(&queue->state, &run->vring);
 }
 
 /* direct_look_later() - poller: come back at once. A NOP is the way: it is seen to complete. */
@@ -507,7 +510,7 @@ static __always_inline int direct_kicks(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 
-	if (queue->state.flags & QUEUE_BROKEN)
+	if (queue->state.flags & QUEUE_BROKEN || vring_faulted(&run->vring))
 		return 0;
 	if (queue->state.in_flight < DIRECT_KICKS_OFF)
 		return virtqueue_kicks_on(&queue->state, &run->vring) && direct_has_room(queue);

@@ -114,6 +114,8 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 		poller_dispatch(&run);
 		direct_signal(&run);
 	}
+	if (vring_faulted(&run.vring)) /* the worker has the page mapped and brings us back */
+		direct_call_worker(run.queue);
 	return direct_dispatch_end(&run, tail);
 }
 

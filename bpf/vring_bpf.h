@@ -121,24 +121,39 @@ NVR_INLINE __u16 vring_avail_entry(const struct vring_memory *vring, __u16 slot)
 	return vring_load_avail(vring, 4 + 2U * slot);
 }
 
+/*
+ * vring_avail_fetch() - about to take @count entries from @slot on; how many can be
+ *
+ * For the form that reads them at once; here each is a load.
+ */
+NVR_INLINE __u32 vring_avail_fetch(const struct vring_memory *vring, __u16 slot, __u32 count)
+{
+	return count;
+}
+
+/* vring_faulted() - whether a part of the vring was not present in this turn; these are pinned */
+NVR_INLINE int vring_faulted(const struct vring_memory *vring)
+{
+	return 0;
+}
+
 NVR_INLINE __u16 vring_read_used_event(const struct vring_memory *vring, __u16 size)
 {
 	return vring_avail_entry(vring, size);
 }
 
-NVR_INLINE void vring_desc_read(const struct vring_memory *vring, __u16 index,
-				struct vring_desc *ret_desc)
+NVR_INLINE int vring_desc_read(const struct vring_memory *vring, __u16 index,
+			       struct vring_desc *ret_desc)
 {
 	const volatile struct vring_desc *desc = vring_in_desc(vring, index * 16U, 16U);
 
-	if (!desc) {
-		__builtin_memset(ret_desc, 0, sizeof(*ret_desc));
-		return;
-	}
+	if (!desc)
+		return -EFAULT;
 	ret_desc->addr = le64_to_cpu(desc->addr);
 	ret_desc->len = le32_to_cpu(desc->len);
 	ret_desc->flags = le16_to_cpu(desc->flags);
 	ret_desc->next = le16_to_cpu(desc->next);
+	return 0;
 }
 
 NVR_INLINE void vring_used_entry(const struct vring_memory *vring, __u16 slot, __u32 id, __u32 len)
@@ -148,9 +163,10 @@ NVR_INLINE void vring_used_entry(const struct vring_memory *vring, __u16 slot, _
 }
 
 /* x86 keeps stores in order: the entries are seen before the index. */
-NVR_INLINE void vring_used_publish(const struct vring_memory *vring, __u16 idx)
+NVR_INLINE int vring_used_publish(const struct vring_memory *vring, __u16 idx)
 {
 	vring_store_used16(vring, 2, idx);
+	return 0;
 }
 
 NVR_INLINE void vring_used_flags(const struct vring_memory *vring, __u16 flags)

@@ -196,7 +196,8 @@ NVR_INLINE int chain_read(struct queue_state *queue, const struct vring_memory *
 	nvr_for(step, 0, queue->size) {
 		struct vring_desc desc;
 
-		vring_desc_read(vring, (__u16)at, &desc);
+		if (vring_desc_read(vring, (__u16)at, &desc))
+			return -EFAULT;
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			return chain_indirect(queue, memory, &desc, table, chain);
 		if (chain_add(queue, memory, chain, &desc))

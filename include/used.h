@@ -22,11 +22,14 @@ NVR_INLINE void used_push(struct queue_state *queue, const struct vring_memory *
 	queue->counters.completed++;
 }
 
-/* used_publish() - let the driver see every entry pushed so far */
-NVR_INLINE void used_publish(struct queue_state *queue, const struct vring_memory *vring)
+/* used_publish() - let the driver see every entry pushed so far; 0, or -EFAULT: to be repeated */
+NVR_INLINE int used_publish(struct queue_state *queue, const struct vring_memory *vring)
 {
-	vring_used_publish(vring, queue->used_idx);
-	queue->published = queue->used_idx;
+	int err = vring_used_publish(vring, queue->used_idx);
+
+	if (!err)
+		queue->published = queue->used_idx;
+	return err;
 }
 
 #endif

@@ -49,9 +49,9 @@ NVR_INLINE __u16 vring_read_used_event(const struct vring_memory *vring, __u16 s
 	return le16_to_cpu(load_once(&vring->avail->ring[size]));
 }
 
-/* @index must be below the queue size */
-NVR_INLINE void vring_desc_read(const struct vring_memory *vring, __u16 index,
-				struct vring_desc *ret_desc)
+/* @index must be below the queue size. Return: 0, or -EFAULT as guest_read() */
+NVR_INLINE int vring_desc_read(const struct vring_memory *vring, __u16 index,
+			       struct vring_desc *ret_desc)
 {
 	const struct vring_desc *desc = &vring->desc[index];
 
@@ -59,6 +59,7 @@ NVR_INLINE void vring_desc_read(const struct vring_memory *vring, __u16 index,
 	ret_desc->len = le32_to_cpu(load_once(&desc->len));
 	ret_desc->flags = le16_to_cpu(load_once(&desc->flags));
 	ret_desc->next = le16_to_cpu(load_once(&desc->next));
+	return 0;
 }
 
 /* @slot must be below the queue size */
@@ -73,10 +74,14 @@ NVR_INLINE __u16 vring_used_idx(const struct vring_memory *vring)
 	return le16_to_cpu(load_once(&vring->used->idx));
 }
 
-/* Release: the driver that sees the index sees the entries, the status and the data. */
-NVR_INLINE void vring_used_publish(const struct vring_memory *vring, __u16 idx)
+/*
+ * Release: the driver that sees the index sees the entries, the status and the data.
+ * Return: 0, or -EFAULT as guest_read(), and the driver sees nothing.
+ */
+NVR_INLINE int vring_used_publish(const struct vring_memory *vring, __u16 idx)
 {
 	__atomic_store_n(&vring->used->idx, cpu_to_le16(idx), __ATOMIC_RELEASE);
+	return 0;
 }
 
 NVR_INLINE void vring_used_flags(const struct vring_memory *vring, __u16 flags)
