@@ -8,6 +8,8 @@
 
 #include "front.h"
 
+#define REQUEST_MS 20000
+
 static uint16_t take_desc(struct front_queue *queue)
 {
 	uint16_t index = queue->free_head;
@@ -30,18 +32,15 @@ static void fill(struct vring_desc *desc, const struct front_segment *segment, b
 		desc->next = next;
 }
 
-static uint16_t add_indirect(struct front_queue *queue, const struct front_segment *segments,
-			     uint32_t count)
+static uint16_t add_table(struct front_queue *queue, struct vring_desc *table,
+			  const struct front_segment *segments, uint32_t count)
 {
 	uint16_t head = take_desc(queue), next = queue->desc[head].next;
-	uint64_t gpa;
-	struct vring_desc *table =
-		front_alloc(queue->front, count * sizeof(struct vring_desc), 16, &gpa);
 
 	for (uint32_t i = 0; i < count; i++)
 		fill(&table[i], &segments[i], i + 1 < count, (uint16_t)(i + 1));
 	queue->desc[head] = (struct vring_desc){
-		.addr = gpa,
+		.addr = front_gpa(queue->front, table),
 		.len = (uint32_t)(count * sizeof(struct vring_desc)),
 		.flags = VRING_DESC_F_INDIRECT,
 		.next = next,
@@ -55,7 +54,10 @@ uint16_t front_add(struct front_queue *queue, const struct front_segment *segmen
 	uint16_t head, index;
 
 	if (indirect)
-		return add_indirect(queue, segments, count);
+		return add_table(
+			queue,
+			front_alloc(queue->front, count * sizeof(struct vring_desc), 16, NULL),
+			segments, count);
 	head = index = take_desc(queue);
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t next = i + 1 < count ? take_desc(queue) : queue->desc[index].next;
@@ -82,16 +84,25 @@ static bool wants_kick(const struct front_queue *queue, uint16_t from)
 	return !(*(volatile uint16_t *)&queue->used->flags & VRING_USED_F_NO_NOTIFY);
 }
 
-void front_publish(struct front_queue *queue)
+bool front_expose(struct front_queue *queue)
 {
 	uint16_t from = queue->avail->idx;
 
 	__atomic_store_n(&queue->avail->idx, queue->avail_idx, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (queue->kick_fd < 0 || !wants_kick(queue, from))
-		return;
-	queue->kicks++;
+	return queue->kick_fd >= 0 && wants_kick(queue, from);
+}
+
+void front_kick(struct front_queue *queue)
+{
+	__atomic_fetch_add(&queue->kicks, 1, __ATOMIC_RELAXED);
 	eventfd_write(queue->kick_fd, 1);
+}
+
+void front_publish(struct front_queue *queue)
+{
+	if (front_expose(queue))
+		front_kick(queue);
 }
 
 static void free_chain(struct front_queue *queue, uint16_t head)
@@ -131,8 +142,7 @@ int front_poll(struct front_queue *queue, uint32_t *ret_len)
 	return (int)entry.id;
 }
 
-/* Ask for an interrupt at the next used entry; true when one came meanwhile. */
-static bool arm_interrupt(struct front_queue *queue)
+bool front_arm(struct front_queue *queue)
 {
 	if (queue->front->features & BIT64(VIRTIO_RING_F_EVENT_IDX))
 		*(volatile uint16_t *)&queue->avail->ring[queue->size] = queue->last_used;
@@ -150,7 +160,7 @@ int front_wait(struct front_queue *queue, int ms, uint32_t *ret_len)
 		struct pollfd wait = { .fd = queue->call_fd, .events = POLLIN };
 		eventfd_t value;
 
-		if (arm_interrupt(queue))
+		if (front_arm(queue))
 			continue;
 		if (queue->call_fd < 0) {
 			if (!ms--)
@@ -174,6 +184,7 @@ void front_request_init(struct front *front, struct front_request *request, uint
 	request->status = (uint8_t *)(request->header + 1);
 	request->data = front_alloc(front, data_bytes ? data_bytes : 1, 4096, &request->data_gpa);
 	request->data_bytes = data_bytes;
+	request->table = front_alloc(front, 3 * sizeof(struct vring_desc), 16, NULL);
 }
 
 uint16_t front_start(struct front_queue *queue, struct front_request *request, uint32_t type,
@@ -191,20 +202,38 @@ uint16_t front_start(struct front_queue *queue, struct front_request *request, u
 		segments[count++] = (struct front_segment){ request->data_gpa, bytes, in };
 	segments[count++] =
 		(struct front_segment){ front_gpa(queue->front, request->status), 1, true };
-	head = front_add(queue, segments, count, indirect);
+	head = indirect ? add_table(queue, request->table, segments, count)
+			: front_add(queue, segments, count, false);
 	front_avail(queue, head);
 	front_publish(queue);
 	return head;
 }
 
+/* The request at @head is the only one under way: wait for it, and return its status. */
+static uint8_t finish(struct front_queue *queue, struct front_request *request, uint16_t head)
+{
+	if (front_wait(queue, REQUEST_MS, NULL) != head)
+		die("queue %u: another request came back than was sent", queue->index);
+	return *request->status;
+}
+
 uint8_t front_do(struct front_queue *queue, struct front_request *request, uint32_t type,
 		 uint64_t sector, uint32_t bytes)
 {
+	*request->status = 0xff;
+	return finish(queue, request, front_start(queue, request, type, sector, bytes, false));
+}
+
+uint8_t front_do_segments(struct front_queue *queue, struct front_request *request, uint32_t type,
+			  uint64_t sector, const struct front_segment *segments, uint32_t count,
+			  bool indirect)
+{
 	uint16_t head;
 
+	*request->header = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
 	*request->status = 0xff;
-	head = front_start(queue, request, type, sector, bytes, false);
-	if (front_wait(queue, 10000, NULL) != head)
-		die("queue %u: another request came back than was sent", queue->index);
-	return *request->status;
+	head = front_add(queue, segments, count, indirect);
+	front_avail(queue, head);
+	front_publish(queue);
+	return finish(queue, request, head);
 }

@@ -228,7 +228,7 @@ uint64_t front_gpa(struct front *front, const void *memory)
 
 void *front_alloc(struct front *front, size_t bytes, size_t align, uint64_t *ret_gpa)
 {
-	struct front_region *region = &front->region[0];
+	struct front_region *region = &front->region[front->heap_region];
 	uint64_t gpa = (front->heap + align - 1) / align * align;
 
 	if (gpa + bytes > region->gpa + region->size)
@@ -237,6 +237,12 @@ void *front_alloc(struct front *front, size_t bytes, size_t align, uint64_t *ret
 	if (ret_gpa)
 		*ret_gpa = gpa;
 	return region->memory + (gpa - region->gpa);
+}
+
+void front_alloc_in(struct front *front, uint32_t region, uint64_t offset)
+{
+	front->heap_region = region;
+	front->heap = front->region[region].gpa + offset;
 }
 
 /* As Linux lays a split ring out: one area, the used ring aligned behind the avail ring. */

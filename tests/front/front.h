@@ -66,7 +66,8 @@ struct front {
 	uint64_t protocol;
 	struct front_region region[FRONT_REGIONS_MAX];
 	uint32_t regions;
-	uint64_t heap; /* gpa of the next free byte */
+	uint32_t heap_region; /* where front_alloc() takes memory from */
+	uint64_t heap;	      /* gpa of the next free byte */
 	uint32_t queue_count;
 	struct front_queue queue[FRONT_QUEUES_MAX];
 	int inflight_fd;
@@ -107,8 +108,11 @@ struct front_region *front_add_region(struct front *front, uint64_t gpa, uint64_
 				      uint64_t offset);
 void front_send_table(struct front *front);
 
-/* front_alloc() - guest memory from the first region; never freed. @ret_gpa may be NULL */
+/* front_alloc() - guest memory, never freed, from the first region or the one front_alloc_in()
+ * says;
+ * @ret_gpa may be NULL */
 void *front_alloc(struct front *front, size_t bytes, size_t align, uint64_t *ret_gpa);
+void front_alloc_in(struct front *front, uint32_t region, uint64_t offset);
 void *front_at(struct front *front, uint64_t gpa);
 uint64_t front_gpa(struct front *front, const void *memory);
 
@@ -119,12 +123,17 @@ void front_queue_start(struct front_queue *queue);
 uint16_t front_queue_stop(struct front_queue *queue);	     /* GET_VRING_BASE: the avail index */
 void front_queue_call_fd(struct front_queue *queue, int fd); /* SET_VRING_CALL */
 
-/* The driver. front_add() builds a chain; front_publish() shows all that were added and kicks if
- * the device wants that. */
+/* The driver. front_add() builds a chain; front_expose() shows all that were added and tells
+ * whether the device wants a doorbell, front_kick() rings it, front_publish() does both. */
 uint16_t front_add(struct front_queue *queue, const struct front_segment *segments, uint32_t count,
 		   bool indirect);
 void front_avail(struct front_queue *queue, uint16_t head);
+bool front_expose(struct front_queue *queue);
+void front_kick(struct front_queue *queue);
 void front_publish(struct front_queue *queue);
+
+/* front_arm() - ask for an interrupt at the next used entry; true when one came meanwhile */
+bool front_arm(struct front_queue *queue);
 
 /* front_poll() - a finished request's head, or -1; frees its descriptors. @ret_len may be NULL */
 int front_poll(struct front_queue *queue, uint32_t *ret_len);
@@ -139,14 +148,19 @@ struct front_request {
 	char *data;
 	uint64_t data_gpa;
 	uint32_t data_bytes;
+	struct vring_desc *table; /* of three entries */
 };
 
 void front_request_init(struct front *front, struct front_request *request, uint32_t data_bytes);
 
-/* front_start() - send it; @bytes of data. front_do() also waits, and returns the status. */
+/* front_start() - send it; @bytes of data. front_do() also waits, and returns the status;
+ * front_do_segments() does so with a chain of the caller's. */
 uint16_t front_start(struct front_queue *queue, struct front_request *request, uint32_t type,
 		     uint64_t sector, uint32_t bytes, bool indirect);
 uint8_t front_do(struct front_queue *queue, struct front_request *request, uint32_t type,
 		 uint64_t sector, uint32_t bytes);
+uint8_t front_do_segments(struct front_queue *queue, struct front_request *request, uint32_t type,
+			  uint64_t sector, const struct front_segment *segments, uint32_t count,
+			  bool indirect);
 
 #endif

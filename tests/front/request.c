@@ -126,11 +126,8 @@ static uint8_t send_request(uint32_t type, uint64_t sector, uint64_t data_gpa, u
 	struct front_queue *queue = &front.queue[0];
 	struct front_request request;
 	uint32_t count = 0, now;
-	uint16_t head;
 
 	front_request_init(&front, &request, 0);
-	*request.header = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
-	*request.status = 0xff;
 	segments[count++] = (struct front_segment){ front_gpa(&front, request.header),
 						    sizeof(*request.header), false };
 	for (uint32_t at = 0; at < bytes; at += now) {
@@ -141,12 +138,7 @@ static uint8_t send_request(uint32_t type, uint64_t sector, uint64_t data_gpa, u
 		segments[count++] = (struct front_segment){ data_gpa + at, now, in };
 	}
 	segments[count++] = (struct front_segment){ front_gpa(&front, request.status), 1, true };
-	head = front_add(queue, segments, count, true);
-	front_avail(queue, head);
-	front_publish(queue);
-	if (front_wait(queue, 20000, NULL) != head)
-		die("another request came back than was sent");
-	return *request.status;
+	return front_do_segments(queue, &request, type, sector, segments, count, true);
 }
 
 /* What goes out is put into @data; returns the bytes of the request's data, in or out. */

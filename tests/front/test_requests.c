@@ -132,16 +132,7 @@ static void ranges(void)
 static uint8_t shaped(const struct front_segment *segments, uint32_t count, uint32_t type,
 		      uint64_t sector, bool indirect)
 {
-	uint16_t head;
-
-	*request.header = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
-	*request.status = 0xff;
-	head = front_add(queue, segments, count, indirect);
-	front_avail(queue, head);
-	front_publish(queue);
-	if (front_wait(queue, 10000, NULL) != head)
-		die("another request came back");
-	return *request.status;
+	return front_do_segments(queue, &request, type, sector, segments, count, indirect);
 }
 
 static void shapes(bool indirect)

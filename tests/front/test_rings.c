@@ -113,7 +113,6 @@ static void polled_index(void)
 
 		for (int i = 0; i < 32; i++)
 			front_start(queue, &request[i], VIRTIO_BLK_T_IN, (uint64_t)i, 512, true);
-		front.heap -= 32 * 3 * sizeof(struct vring_desc);
 		while (last != to) {
 			uint16_t now = *(volatile uint16_t *)&queue->used->idx;
 
