@@ -32,8 +32,8 @@ static void fill(struct vring_desc *desc, const struct front_segment *segment, b
 		desc->next = next;
 }
 
-static uint16_t add_table(struct front_queue *queue, struct vring_desc *table,
-			  const struct front_segment *segments, uint32_t count)
+uint16_t front_add_table(struct front_queue *queue, struct vring_desc *table,
+			 const struct front_segment *segments, uint32_t count)
 {
 	uint16_t head = take_desc(queue), next = queue->desc[head].next;
 
@@ -54,7 +54,7 @@ uint16_t front_add(struct front_queue *queue, const struct front_segment *segmen
 	uint16_t head, index;
 
 	if (indirect)
-		return add_table(
+		return front_add_table(
 			queue,
 			front_alloc(queue->front, count * sizeof(struct vring_desc), 16, NULL),
 			segments, count);
@@ -184,7 +184,7 @@ void front_request_init(struct front *front, struct front_request *request, uint
 	request->status = (uint8_t *)(request->header + 1);
 	request->data = front_alloc(front, data_bytes ? data_bytes : 1, 4096, &request->data_gpa);
 	request->data_bytes = data_bytes;
-	request->table = front_alloc(front, 3 * sizeof(struct vring_desc), 16, NULL);
+	request->table = front_alloc(front, FRONT_TABLE * sizeof(struct vring_desc), 16, NULL);
 }
 
 uint16_t front_start(struct front_queue *queue, struct front_request *request, uint32_t type,
@@ -202,7 +202,7 @@ uint16_t front_start(struct front_queue *queue, struct front_request *request, u
 		segments[count++] = (struct front_segment){ request->data_gpa, bytes, in };
 	segments[count++] =
 		(struct front_segment){ front_gpa(queue->front, request->status), 1, true };
-	head = indirect ? add_table(queue, request->table, segments, count)
+	head = indirect ? front_add_table(queue, request->table, segments, count)
 			: front_add(queue, segments, count, false);
 	front_avail(queue, head);
 	front_publish(queue);

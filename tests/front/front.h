@@ -19,6 +19,7 @@
 
 #define FRONT_QUEUES_MAX  256
 #define FRONT_REGIONS_MAX 512
+#define FRONT_TABLE	  4		    /* entries of a request's own indirect table */
 #define FRONT_USER_BASE	  0x7f0000000000ULL /* front-end's "user" addresses: gpa plus this */
 #define BIT64(n)	  (1ULL << (n))
 
@@ -108,9 +109,8 @@ struct front_region *front_add_region(struct front *front, uint64_t gpa, uint64_
 				      uint64_t offset);
 void front_send_table(struct front *front);
 
-/* front_alloc() - guest memory, never freed, from the first region or the one front_alloc_in()
- * says;
- * @ret_gpa may be NULL */
+/* front_alloc() - guest memory from the first region, or from where front_alloc_in() said; never
+ * freed. @ret_gpa may be NULL */
 void *front_alloc(struct front *front, size_t bytes, size_t align, uint64_t *ret_gpa);
 void front_alloc_in(struct front *front, uint32_t region, uint64_t offset);
 void *front_at(struct front *front, uint64_t gpa);
@@ -123,10 +123,13 @@ void front_queue_start(struct front_queue *queue);
 uint16_t front_queue_stop(struct front_queue *queue);	     /* GET_VRING_BASE: the avail index */
 void front_queue_call_fd(struct front_queue *queue, int fd); /* SET_VRING_CALL */
 
-/* The driver. front_add() builds a chain; front_expose() shows all that were added and tells
- * whether the device wants a doorbell, front_kick() rings it, front_publish() does both. */
+/* The driver. front_add() builds a chain, front_add_table() one in the caller's indirect table.
+ * front_expose() shows all that were added and tells whether the device wants a doorbell,
+ * front_kick() rings it, front_publish() does both. */
 uint16_t front_add(struct front_queue *queue, const struct front_segment *segments, uint32_t count,
 		   bool indirect);
+uint16_t front_add_table(struct front_queue *queue, struct vring_desc *table,
+			 const struct front_segment *segments, uint32_t count);
 void front_avail(struct front_queue *queue, uint16_t head);
 bool front_expose(struct front_queue *queue);
 void front_kick(struct front_queue *queue);
@@ -148,7 +151,7 @@ struct front_request {
 	char *data;
 	uint64_t data_gpa;
 	uint32_t data_bytes;
-	struct vring_desc *table; /* of three entries */
+	struct vring_desc *table; /* of FRONT_TABLE entries */
 };
 
 void front_request_init(struct front *front, struct front_request *request, uint32_t data_bytes);
