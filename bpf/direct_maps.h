@@ -25,14 +25,25 @@ struct {
 	__type(value, struct direct_vm);
 } nvr_vm SEC(".maps");
 
-/* In-flight tracking, by queue number. The front-end holds this map for our successor. */
-struct {
+/*
+ * In-flight tracking, by queue number. A front-end holds its map for our successor, and the next
+ * front-end has another one: the one in use is the only entry of nvr_inflights. Maps of another
+ * number of queues fit, too (BPF_F_INNER_MAP).
+ */
+struct nvr_inflight {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct inflight_largest);
-} nvr_inflight SEC(".maps");
+} nvr_inflight SEC(".maps"); /* before any front-end gave one */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct nvr_inflight);
+} nvr_inflights SEC(".maps");
 
 /* Calls the worker: struct direct_call. */
 struct {

@@ -31,6 +31,15 @@ struct direct_run {
 	struct direct_cq *cq;
 };
 
+/* direct_inflight() - where a queue's requests are tracked */
+static __always_inline struct inflight_queue *direct_inflight(__u32 index)
+{
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&nvr_inflights, &zero);
+
+	return map ? bpf_map_lookup_elem(map, &index) : (void *)0;
+}
+
 /* direct_word() - one of the ring's indices or flags */
 static __always_inline volatile __u32 *direct_word(struct direct_cq *cq, __u32 offset)
 {
@@ -217,11 +226,11 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 	}
 }
 
-/* direct_reap() - take every completion the ring holds; cq_seen says how far it is filled */
-static __always_inline void direct_reap(const struct direct_run *run)
+/* direct_reap() - take every completion the ring holds, which is filled up to index @seen */
+static __always_inline void direct_reap(const struct direct_run *run, __u32 seen)
 {
 	struct direct_queue *queue = run->queue;
-	__u32 next = queue->cq_next, count = load_once(&queue->cq_seen) - next, i;
+	__u32 next = queue->cq_next, count = seen - next, i;
 
 	if (!count || count > DIRECT_CQ_ENTRIES)
 		return;
@@ -518,10 +527,10 @@ static __always_inline int direct_kicks(struct direct_run *run)
 	return 0;
 }
 
-/* direct_complete() - take completions and give requests back */
-static __always_inline void direct_complete(const struct direct_run *run)
+/* direct_complete() - take completions up to index @seen and give requests back */
+static __always_inline void direct_complete(const struct direct_run *run, __u32 seen)
 {
-	direct_reap(run);
+	direct_reap(run, seen);
 	direct_take_back(run);
 	direct_publish(run);
 }

@@ -50,7 +50,7 @@ static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 	__u64 before = queue->state.counters.requests;
 	__u32 tail, round;
 
-	if (queue->mode != DIRECT_ON)
+	if (queue->mode != DIRECT_ON || !queue->poller)
 		return 0;
 	tail = direct_dispatch_begin(run);
 	nvr_for(round, 0, DIRECT_ROUNDS) {

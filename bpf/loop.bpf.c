@@ -39,7 +39,7 @@ static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *ru
 
 	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
 	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
-	run->inflight = bpf_map_lookup_elem(&nvr_inflight, &index);
+	run->inflight = direct_inflight(index);
 	run->cq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_CQ, DIRECT_CQ_BYTES);
 	run->sq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, DIRECT_SQ_BYTES);
 	run->vring.region = bpf_io_uring_get_region(ring, IOU_REGION_MEM, VRING_REGION_BYTES);
@@ -72,9 +72,8 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 	if (loop_open(ring, &run))
 		return IOU_LOOP_STOP;
 	run.queue->counters.runs++;
-	run.queue->cq_seen = *direct_word(run.cq, run.queue->ring.cq_tail);
 	tail = direct_dispatch_begin(&run);
-	direct_complete(&run);
+	direct_complete(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
 	direct_signal(&run);
 	if (run.queue->mode == DIRECT_ON) {
 		virtqueue_kicks_off(&run.queue->state, &run.vring);

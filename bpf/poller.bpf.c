@@ -108,7 +108,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 	if (poller_open(index, bpf_get_current_task_btf(), &run))
 		return 0;
 	tail = direct_dispatch_begin(&run);
-	direct_complete(&run);
+	direct_complete(&run, load_once(&run.queue->cq_seen));
 	direct_signal(&run);
 	if (run.queue->mode == DIRECT_ON) {
 		poller_dispatch(&run);
@@ -167,6 +167,8 @@ static __always_inline int poller_run(struct direct_queue *queue, struct direct_
 		return 0;
 	nvr_for(turn, 0, POLLER_TURNS) {
 		direct_begin(queue);
+		if (!queue->poller) /* left while we came: poller_stop() looks at the lock next */
+			break;
 		sent = nvr_turn(index);
 		poller_notify(queue, memory, foreign);
 		if (sent && foreign)
@@ -174,7 +176,7 @@ static __always_inline int poller_run(struct direct_queue *queue, struct direct_
 		if (direct_leave(queue))
 			return 0;
 	}
-	/* Others keep coming; the next of them finds the queue free. */
+	/* Others keep coming, and the next of them finds the queue free. */
 	__sync_fetch_and_and(&queue->lock, 0);
 	return 0;
 }
@@ -215,6 +217,10 @@ static __always_inline int poller_completed(struct io_ring_ctx *ring, void *requ
 	queue = bpf_map_lookup_elem(&nvr_queues, &index);
 	memory = bpf_map_lookup_elem(&nvr_rings, &index);
 	if (!queue || !memory)
+		return 0;
+	/* A queue moves between engines: what its other rings complete is not for us, and what ours
+	 * still completes waits until we serve the queue again. */
+	if (!queue->poller || !ring->sq_data)
 		return 0;
 	/* The CQE we run for is the last one, not yet posted. */
 	tail = ring->cached_cq_tail;

@@ -28,7 +28,7 @@ static __always_inline int poller_open(__u32 index, struct task_struct *task,
 
 	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
 	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
-	run->inflight = bpf_map_lookup_elem(&nvr_inflight, &index);
+	run->inflight = direct_inflight(index);
 	memory = bpf_map_lookup_elem(&nvr_rings, &index);
 	if (!run->queue || !run->vm || !run->inflight || !memory)
 		return -ENOENT;

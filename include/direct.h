@@ -100,7 +100,7 @@ struct direct_counters {
 struct direct_queue {
 	__u32 lock;	      /* DIRECT_HELD, DIRECT_AGAIN */
 	__u32 mode;	      /* enum direct_mode; set by the daemon */
-	__u32 cq_seen;	      /* CQEs before this index are in the ring */
+	__u32 cq_seen;	      /* poller: CQEs before this index are in the ring */
 	__u32 cq_next;	      /* next one to take */
 	__u32 kick_armed;     /* 1 while the kick poll is */
 	__u32 tracked;	      /* 1 when requests are tracked in the in-flight map */
@@ -112,6 +112,7 @@ struct direct_queue {
 	__u32 pause;	      /* loop: the daemon wants its thread back */
 	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
 	__u32 wanted;	      /* the guest wants an interrupt it did not get yet */
+	__u32 poller;	      /* 1 while the poller serves the queue, and not the loop */
 	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
 	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
 	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */

@@ -8,6 +8,8 @@
 
 #include "bpf/direct.skel.h"
 
+#define INFLIGHT_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP) /* as bpf/direct_maps.h has them */
+
 static size_t pages(size_t bytes)
 {
 	return (bytes + DIRECT_PAGE - 1) & ~(size_t)(DIRECT_PAGE - 1);
@@ -27,7 +29,17 @@ static int map_memory(int fd, size_t bytes, void *ret_memory)
 	return 0;
 }
 
-int direct_maps_open(uint32_t queue_count, int inflight_fd, struct direct_maps **ret_maps)
+static int set_inflight(struct direct_maps *maps, int fd)
+{
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(maps->skeleton->maps.nvr_inflights), &zero, &fd,
+				   BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps)
 {
 	struct direct_maps *maps = calloc(1, sizeof(*maps));
 	struct direct_bpf *skeleton;
@@ -48,11 +60,11 @@ int direct_maps_open(uint32_t queue_count, int inflight_fd, struct direct_maps *
 	maps->vm_bytes = pages(sizeof(struct direct_vm));
 	err = bpf_map__set_max_entries(skeleton->maps.nvr_queues, queue_count);
 	if (!err)
-		err = inflight_fd < 0
-			      ? bpf_map__set_max_entries(skeleton->maps.nvr_inflight, queue_count)
-			      : bpf_map__reuse_fd(skeleton->maps.nvr_inflight, inflight_fd);
+		err = bpf_map__set_max_entries(skeleton->maps.nvr_inflight, queue_count);
 	if (!err)
 		err = direct_bpf__load(skeleton);
+	if (!err)
+		err = set_inflight(maps, bpf_map__fd(skeleton->maps.nvr_inflight));
 	if (!err)
 		err = map_memory(bpf_map__fd(skeleton->maps.nvr_queues), maps->queues_bytes,
 				 &maps->queues);
@@ -93,14 +105,20 @@ int direct_maps_share(const struct direct_maps *maps, struct bpf_object *object)
 	return err;
 }
 
-int direct_maps_inflight_fd(const struct direct_maps *maps)
-{
-	return bpf_map__fd(maps->skeleton->maps.nvr_inflight);
-}
-
 int direct_maps_calls_fd(const struct direct_maps *maps)
 {
 	return bpf_map__fd(maps->skeleton->maps.nvr_calls);
+}
+
+int direct_maps_new_inflight(uint32_t queue_count)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = INFLIGHT_FLAGS);
+	int fd;
+
+	bpf_log_quietly();
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "nvr_inflight", sizeof(__u32),
+			    sizeof(struct inflight_largest), queue_count, &opts);
+	return fd < 0 ? -errno : fd;
 }
 
 static int map_info(int fd, struct bpf_map_info *ret_info)
@@ -108,7 +126,7 @@ static int map_info(int fd, struct bpf_map_info *ret_info)
 	__u32 size = sizeof(*ret_info);
 
 	memset(ret_info, 0, sizeof(*ret_info));
-	return bpf_map_get_info_by_fd(fd, ret_info, &size);
+	return bpf_map_get_info_by_fd(fd, ret_info, &size) ? -errno : 0;
 }
 
 bool direct_maps_suits(int fd, uint32_t queue_count)
@@ -116,15 +134,22 @@ bool direct_maps_suits(int fd, uint32_t queue_count)
 	struct bpf_map_info info;
 
 	return !map_info(fd, &info) && info.type == BPF_MAP_TYPE_ARRAY &&
-	       info.map_flags & BPF_F_MMAPABLE &&
+	       info.map_flags == INFLIGHT_FLAGS &&
 	       info.value_size == sizeof(struct inflight_largest) &&
 	       info.max_entries >= queue_count;
 }
 
-bool direct_maps_same(const struct direct_maps *maps, int fd)
+int direct_maps_use_inflight(struct direct_maps *maps, int fd)
 {
-	struct bpf_map_info ours, other;
+	struct bpf_map_info info;
+	int err;
 
-	return !map_info(direct_maps_inflight_fd(maps), &ours) && !map_info(fd, &other) &&
-	       ours.id == other.id;
+	err = map_info(fd, &info);
+	/* The kernel takes a while to change it. */
+	if (err || info.id == maps->inflight_id)
+		return err;
+	err = set_inflight(maps, fd);
+	if (!err)
+		maps->inflight_id = info.id;
+	return err;
 }

@@ -15,18 +15,18 @@ struct direct_maps {
 	struct direct_queue *queues; /* [queue_count], the map's memory */
 	struct direct_vm *vm;
 	uint32_t queue_count;
+	uint32_t inflight_id; /* of the map in use, 0 for the one that is nobody's */
 	size_t queues_bytes, vm_bytes;
 };
 
 /**
  * direct_maps_open() - make the maps
  * @queue_count: queues, 1..DIRECT_QUEUES_MAX
- * @inflight_fd: in-flight map to use, for which direct_maps_suits() said true, or -1 for a new one
  * @ret_maps: set; free with direct_maps_close()
  *
  * Return: 0 or -errno, where the kernel allows no such maps.
  */
-int direct_maps_open(uint32_t queue_count, int inflight_fd, struct direct_maps **ret_maps);
+int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps);
 
 /* direct_maps_close() - no engine uses them any more; @maps may be NULL */
 void direct_maps_close(struct direct_maps *maps);
@@ -40,11 +40,11 @@ void direct_maps_close(struct direct_maps *maps);
  */
 int direct_maps_share(const struct direct_maps *maps, struct bpf_object *object);
 
-/* direct_maps_inflight_fd() - the in-flight map; stays the maps' */
-int direct_maps_inflight_fd(const struct direct_maps *maps);
-
 /* direct_maps_calls_fd() - the ring buffer that calls the worker; stays the maps' */
 int direct_maps_calls_fd(const struct direct_maps *maps);
+
+/* direct_maps_new_inflight() - an in-flight map to give to a front-end; its descriptor or -errno */
+int direct_maps_new_inflight(uint32_t queue_count);
 
 /**
  * direct_maps_suits() - whether a file that a front-end gave is an in-flight map of the right shape
@@ -53,7 +53,13 @@ int direct_maps_calls_fd(const struct direct_maps *maps);
  */
 bool direct_maps_suits(int fd, uint32_t queue_count);
 
-/* direct_maps_same() - whether @fd is the in-flight map of @maps, by another descriptor */
-bool direct_maps_same(const struct direct_maps *maps, int fd);
+/**
+ * direct_maps_use_inflight() - have the engines track in a map
+ * @maps: no queue is served
+ * @fd: for which direct_maps_suits() said true; stays the caller's
+ *
+ * Return: 0 or -errno.
+ */
+int direct_maps_use_inflight(struct direct_maps *maps, int fd);
 
 #endif

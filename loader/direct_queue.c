@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "direct_queue.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -23,25 +24,20 @@ static uint32_t place(const void *part, size_t bytes, void **ret_pages)
 	return (uint32_t)(start & (VRING_PAGE_BYTES - 1));
 }
 
-static struct vring_window window(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES])
+struct vring_window direct_queue_window(const struct vhost_queue *queue,
+					void *ret_pages[VRING_PAGES])
 {
 	const struct vring_memory *vring = &queue->vring;
-	struct vring_window window = {
-		.desc = place(vring->desc, vring_desc_bytes(queue->size),
-			      ret_pages + VRING_DESC_PAGE),
-		.avail = place(vring->avail, vring_avail_bytes(queue->size),
-			       ret_pages + VRING_AVAIL_PAGE),
-		.used = place(vring->used, vring_used_bytes(queue->size),
-			      ret_pages + VRING_USED_PAGE),
-	};
+	struct vring_window window = { 0 };
 
-	return window;
-}
-
-void direct_queue_pages(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES])
-{
 	memset(ret_pages, 0, VRING_PAGES * sizeof(ret_pages[0]));
-	window(queue, ret_pages);
+	window.desc =
+		place(vring->desc, vring_desc_bytes(queue->size), ret_pages + VRING_DESC_PAGE);
+	window.avail =
+		place(vring->avail, vring_avail_bytes(queue->size), ret_pages + VRING_AVAIL_PAGE);
+	window.used =
+		place(vring->used, vring_used_bytes(queue->size), ret_pages + VRING_USED_PAGE);
+	return window;
 }
 
 void direct_queue_load(struct vhost_queue *queue)
@@ -55,7 +51,7 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->index = queue->index;
 	direct->tracked = queue->inflight != NULL;
 	direct->inflight_counter = queue->inflight_counter;
-	direct->window = window(queue, pages);
+	direct->window = direct_queue_window(queue, pages);
 	direct->state = queue->state;
 	memset(&direct->state.counters, 0, sizeof(direct->state.counters));
 	queue->help_published = true;
@@ -80,10 +76,20 @@ void direct_queue_load(struct vhost_queue *queue)
 	memset(direct->slot, 0, sizeof(direct->slot));
 }
 
+static bool is_held(const struct direct_queue *direct)
+{
+	return __atomic_load_n(&direct->lock, __ATOMIC_ACQUIRE) & DIRECT_HELD;
+}
+
 static bool busy(const struct direct_queue *direct)
 {
-	return load_once(&direct->state.in_flight) ||
-	       __atomic_load_n(&direct->lock, __ATOMIC_ACQUIRE);
+	return load_once(&direct->state.in_flight) || is_held(direct);
+}
+
+void direct_queue_await(const struct vhost_queue *queue)
+{
+	while (is_held(queue->direct))
+		sched_yield();
 }
 
 void direct_queue_drain(struct vhost_queue *queue)

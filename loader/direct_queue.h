@@ -5,6 +5,7 @@
 
 #include "direct.h"
 #include "vhost_queue.h"
+#include "vring_window.h"
 
 /**
  * direct_queue_load() - hand a drained queue's state to BPF
@@ -22,6 +23,9 @@ void direct_queue_load(struct vhost_queue *queue);
  */
 void direct_queue_drain(struct vhost_queue *queue);
 
+/* direct_queue_await() - until the run of BPF that is under way, if any, has ended */
+void direct_queue_await(const struct vhost_queue *queue);
+
 /**
  * direct_queue_store() - take the state back; queue->direct is in mode DIRECT_OFF from now on
  * @queue: drained, and no event of its ring is on its way
@@ -29,10 +33,11 @@ void direct_queue_drain(struct vhost_queue *queue);
 void direct_queue_store(struct vhost_queue *queue);
 
 /**
- * direct_queue_pages() - the pages of the vring as BPF's window has them
+ * direct_queue_window() - where BPF finds the vring, and the pages it is to be in
  * @queue: its vring is mapped
  * @ret_pages: VRING_PAGES page addresses, NULL where the vring has none
  */
-void direct_queue_pages(const struct vhost_queue *queue, void *ret_pages[VRING_PAGES]);
+struct vring_window direct_queue_window(const struct vhost_queue *queue,
+					void *ret_pages[VRING_PAGES]);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "direct_maps.h"
 #include "direct_queue.h"
@@ -56,9 +57,10 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 	if (engine == ENGINE_WORKER)
 		return 0;
 	if (vm->options.pin_memory)
-		return refuse(ret_why, -EINVAL, "--pin-memory is for the worker engine");
+		return refuse(ret_why, -EINVAL,
+			      "--pin-memory is for the worker: start the daemon without it");
 	if (!vm->maps_heard) {
-		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, -1, &vm->maps);
+		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
 		if (!err)
 			err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
 		if (err)
@@ -77,7 +79,8 @@ static int check_queue(const struct vhost_queue *queue, char ret_why[ENGINE_WHY_
 		return refuse(ret_why, -EINVAL, "the front-end gave no doorbell eventfd");
 	if (queue->inflight && !queue->vm->inflight_is_map)
 		return refuse(ret_why, -EINVAL,
-			      "the front-end's in-flight area is not one BPF can write");
+			      "the front-end's in-flight area is not one BPF can write: start the "
+			      "daemon with another engine than the worker, then the guest");
 	return 0;
 }
 
@@ -96,79 +99,188 @@ static void close_direct(struct vhost_queue *queue)
 	queue->direct = NULL;
 }
 
-static int enter_direct(struct vhost_queue *queue, enum engine to)
+/* Whether an engine can be had for a queue, as far as can be told without trying. */
+static int check(struct vhost_queue *queue, enum engine to, char ret_why[ENGINE_WHY_BYTES])
+{
+	int err = engine_check(queue->vm, to, ret_why);
+
+	if (err || to == ENGINE_WORKER || !queue->running)
+		return err;
+	return check_queue(queue, ret_why);
+}
+
+/* Make what an engine needs, while another one serves the queue. */
+static int prepare(struct vhost_queue *queue, enum engine to, struct loop **ret_loop,
+		   char ret_why[ENGINE_WHY_BYTES])
+{
+	int err = check(queue, to, ret_why);
+
+	if (err || to == ENGINE_WORKER)
+		return err;
+	return to == ENGINE_LOOP ? loop_open(queue, ret_loop, ret_why)
+				 : poller_prepare(queue->vm->poller, queue, ret_why);
+}
+
+static int enter_direct(struct vhost_queue *queue, struct loop *loop,
+			char ret_why[ENGINE_WHY_BYTES])
 {
 	struct vm *vm = queue->vm;
-	int err;
+	int err = 0;
 
-	err = engine_check(vm, to, queue->engine_why);
-	if (!err)
-		err = check_queue(queue, queue->engine_why);
-	if (err)
-		return err;
 	queue->direct = &vm->maps->queues[queue->index];
 	direct_queue_load(queue);
 	worker_help_queue(&vm->workers[0], queue);
-	err = to == ENGINE_LOOP ? loop_start(queue, &queue->loop, queue->engine_why)
-				: poller_start(vm->poller, queue, queue->engine_why);
-	if (!err) {
-		queue->engine = to;
-		return 0;
+	if (loop)
+		loop_start(loop);
+	else
+		err = poller_start(vm->poller, queue, ret_why);
+	if (err) {
+		close_direct(queue);
+		return err;
 	}
-	close_direct(queue);
-	return err;
+	queue->loop = loop;
+	queue->engine = loop ? ENGINE_LOOP : ENGINE_POLLER;
+	return 0;
 }
 
-static void leave(struct vhost_queue *queue)
+/* Return: the loop that served it, to be freed, or NULL. */
+static struct loop *leave(struct vhost_queue *queue)
 {
 	if (queue->engine == ENGINE_WORKER) {
 		worker_remove_queue(queue->worker, queue);
-		return;
+		return NULL;
 	}
 	if (queue->engine == ENGINE_LOOP)
 		loop_stop(queue->loop);
 	else
 		poller_stop(queue->vm->poller, queue);
-	queue->loop = NULL;
 	close_direct(queue);
+	return steal_pointer(&queue->loop);
 }
 
-int engine_switch(struct vhost_queue *queue, enum engine to)
+static uint64_t now_ns(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The pause. Return: 0, or -errno when a worker serves instead. */
+static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
+		char ret_why[ENGINE_WHY_BYTES])
+{
+	uint64_t start = now_ns();
+	struct loop *last = leave(queue);
 	int err = 0;
 
-	if (queue->engine == to)
-		return 0;
-	leave(queue);
-	queue->engine_why[0] = '\0';
 	if (to != ENGINE_WORKER)
-		err = enter_direct(queue, to);
+		err = enter_direct(queue, next, ret_why);
 	if (err || to == ENGINE_WORKER)
 		enter_worker(queue);
 	/* An interrupt that the one engine held back is not lost with it. */
 	if (queue->call_fd >= 0)
 		eventfd_write(queue->call_fd, 1);
-	log_debug("queue %u: served by the %s%s%s", queue->index, engine_name(queue->engine),
-		  err ? "; " : "", queue->engine_why);
+	queue->pause_ns = now_ns() - start;
+	loop_free(last);
 	return err;
+}
+
+static void explain(struct vhost_queue *queue, const char *reason)
+{
+	snprintf(queue->engine_why, sizeof(queue->engine_why), "%s", reason);
+}
+
+int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
+		  char ret_why[ENGINE_SENTENCE_BYTES])
+{
+	enum engine from = queue->engine;
+	char why[ENGINE_WHY_BYTES];
+	struct loop *loop = NULL;
+	int err = 0;
+
+	if (from != to) {
+		err = prepare(queue, to, &loop, why);
+		if (!err)
+			err = move(queue, to, loop, why);
+		engine_rest(queue->vm);
+	}
+	if (err) {
+		snprintf(ret_why, ENGINE_SENTENCE_BYTES, "queue %u: no %s: %s", queue->index,
+			 engine_name(to), why);
+		if (queue->engine != from)
+			explain(queue, ret_why);
+		return err;
+	}
+	explain(queue, reason);
+	if (from == to)
+		return 0;
+	queue->switches++;
+	log_debug("queue %u: from %s to %s in %llu us: %s", queue->index, engine_name(from),
+		  engine_name(to), (unsigned long long)queue->pause_ns / 1000, reason);
+	return 0;
 }
 
 void engine_start(struct vhost_queue *queue)
 {
-	enum engine wanted = queue->vm->options.engine;
+	enum engine asked = queue->asked;
+	char why[ENGINE_SENTENCE_BYTES];
 
 	enter_worker(queue);
-	if (wanted == ENGINE_WORKER || wanted == ENGINE_AUTO)
+	explain(queue, "it was asked for");
+	if (asked == ENGINE_WORKER || asked == ENGINE_AUTO)
 		return;
-	if (engine_switch(queue, wanted))
-		log_warn("queue %u: served by a worker, not the %s: %s", queue->index,
-			 engine_name(wanted), queue->engine_why);
+	if (!engine_switch(queue, asked, "it was asked for", why))
+		return;
+	explain(queue, why);
+	log_warn("%s; a worker serves it", why);
+}
+
+int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])
+{
+	char why[ENGINE_WHY_BYTES];
+	int err = 0;
+
+	if (engine != ENGINE_AUTO && queue->running) {
+		err = engine_switch(queue, engine, "it was asked for", ret_why);
+	} else if (engine != ENGINE_AUTO) {
+		err = engine_check(queue->vm, engine, why);
+		if (err)
+			snprintf(ret_why, ENGINE_SENTENCE_BYTES, "no %s: %s", engine_name(engine),
+				 why);
+	}
+	if (!err)
+		queue->asked = engine;
+	return err;
+}
+
+int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])
+{
+	char why[ENGINE_WHY_BYTES];
+	int err = 0;
+
+	for (uint32_t i = 0; i < vm->options.queues && engine != ENGINE_AUTO && !err; i++) {
+		err = check(&vm->queues[i], engine, why);
+		if (err)
+			snprintf(ret_why, ENGINE_SENTENCE_BYTES, "queue %u: no %s: %s", i,
+				 engine_name(engine), why);
+	}
+	for (uint32_t i = 0; i < vm->options.queues && !err; i++)
+		err = engine_ask(&vm->queues[i], engine, ret_why);
+	if (!err)
+		vm->options.engine = engine;
+	return err;
 }
 
 void engine_stop(struct vhost_queue *queue)
 {
-	leave(queue);
+	loop_free(leave(queue));
 	queue->engine = ENGINE_WORKER;
+}
+
+void engine_rest(struct vm *vm)
+{
+	poller_rest(vm->poller);
 }
 
 void engine_set_call(struct vhost_queue *queue)
@@ -188,7 +300,4 @@ void engine_close(struct vm *vm)
 	vm->maps_heard = false;
 	direct_maps_close(vm->maps);
 	vm->maps = NULL;
-	vm->maps_given = false;
-	/* An area in use is memory from now on: the engines' next in-flight map is another one. */
-	vm->inflight_is_map = false;
 }

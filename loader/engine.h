@@ -21,7 +21,8 @@ enum engine {
 	ENGINE_AUTO, /* a choice, not an engine */
 };
 
-#define ENGINE_WHY_BYTES 160
+#define ENGINE_WHY_BYTES      160 /* of a cause */
+#define ENGINE_SENTENCE_BYTES 256 /* of a sentence with a cause in it */
 
 /* engine_refuse() - fill in why an engine cannot serve, with @err's text; returns @err */
 int engine_refuse(char ret_why[ENGINE_WHY_BYTES], int err, const char *what);
@@ -33,7 +34,7 @@ const char *engine_name(enum engine engine);
 int engine_parse(const char *name, enum engine *ret_engine);
 
 /**
- * engine_start() - have a queue that is ready to run served as the VM's options say
+ * engine_start() - have a queue that is ready to run served by the engine that was asked for
  * @queue: stopped, its state set up
  *
  * A worker serves first what a process before us left in flight. Where the engine that was asked
@@ -48,11 +49,28 @@ void engine_stop(struct vhost_queue *queue);
  * engine_switch() - move a running queue
  * @queue: running
  * @to: ENGINE_WORKER, ENGINE_POLLER or ENGINE_LOOP
+ * @reason: why, a sentence for queue->engine_why
+ * @ret_why: filled with a sentence on failure
  *
- * Return: 0, or -errno when @to cannot serve it: a worker then does, and queue->engine_why says
- * why.
+ * What @to needs is made first, so that the queue pauses for little more than it takes to finish
+ * what is in flight.
+ * Return: 0, or -errno when @to cannot serve it: the engine that did goes on, or a worker.
  */
-int engine_switch(struct vhost_queue *queue, enum engine to);
+int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
+		  char ret_why[ENGINE_SENTENCE_BYTES]);
+
+/**
+ * engine_ask() - the operator wants another engine for a queue, now and whenever it runs
+ * @queue: running or not
+ * @engine: any
+ * @ret_why: filled with a sentence on failure
+ *
+ * Return: 0, or -errno when it cannot be had: nothing has changed then.
+ */
+int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES]);
+
+/* engine_ask_all() - the same for all queues of a VM, those to come included */
+int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES]);
 
 /**
  * engine_check() - whether an engine can be had for a VM at all
@@ -66,6 +84,9 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 
 /* engine_set_call() - the call eventfd of a running queue changed: queue->call_fd is the new one */
 void engine_set_call(struct vhost_queue *queue);
+
+/* engine_rest() - let go of what engines that serve no queue would cost others */
+void engine_rest(struct vm *vm);
 
 /* engine_close() - free what the engines hold for a VM, its queues stopped */
 void engine_close(struct vm *vm);

@@ -28,14 +28,17 @@ struct loop {
 	int ring_fd;
 	void *region; /* of the vring's pages, VRING_REGION_BYTES, or NULL */
 	bool region_ours;
+	struct vring_window window; /* where the vring is in it */
+	struct direct_ring ring;    /* where the ring's words are */
 	int zero_fd;
 
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool started;
-	bool ended;
-	bool call_changed; /* queue->call_fd is new: take it over */
+	bool opened;
+	bool start, cancel; /* what the control thread wants done next */
+	bool ended;	    /* serves no more */
+	bool call_changed;  /* queue->call_fd is new: take it over */
 	int result;
 	char why[ENGINE_WHY_BYTES];
 };
@@ -62,11 +65,9 @@ static int open_ring(struct loop *loop)
 	};
 	int err;
 
-	loop->ring_fd = ring_open_loop(DIRECT_SQ_ENTRIES, DIRECT_CQ_ENTRIES, &queue->direct->ring);
+	loop->ring_fd = ring_open_loop(DIRECT_SQ_ENTRIES, DIRECT_CQ_ENTRIES, &loop->ring);
 	if (loop->ring_fd < 0)
 		return engine_refuse(loop->why, loop->ring_fd, "ring");
-	queue->direct->cq_next = queue->direct->cq_seen = 0;
-	queue->direct->has_call = queue->call_fd >= 0;
 	err = ring_register_files(loop->ring_fd, files, DIRECT_FILE_COUNT);
 	if (err)
 		return engine_refuse(loop->why, err, "ring files");
@@ -101,7 +102,7 @@ static int open_all(struct loop *loop)
 	loop->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	if (loop->zero_fd < 0)
 		return engine_refuse(loop->why, -errno, "/dev/zero");
-	err = vring_region_open(loop->queue, &loop->region, &loop->region_ours);
+	err = vring_region_open(loop->queue, &loop->region, &loop->region_ours, &loop->window);
 	if (err)
 		return engine_refuse(loop->why, err, "the vring's pages cannot be had in a row");
 	err = open_ring(loop);
@@ -134,28 +135,27 @@ static void take_call(struct loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 }
 
-static void started(struct loop *loop, int err)
+/* Say how opening went, and wait for what is to follow: true to serve. */
+static bool await_start(struct loop *loop, int err)
 {
+	bool start;
+
 	pthread_mutex_lock(&loop->lock);
 	loop->result = err;
-	loop->started = true;
+	loop->opened = true;
 	pthread_cond_signal(&loop->changed);
+	while (!err && !loop->start && !loop->cancel)
+		pthread_cond_wait(&loop->changed, &loop->lock);
+	start = loop->start;
 	pthread_mutex_unlock(&loop->lock);
+	return start;
 }
 
-/* The ring is this thread's from set-up to end: IORING_SETUP_SINGLE_ISSUER. */
-static void *thread_main(void *argument)
+static void serve(struct loop *loop)
 {
-	struct loop *loop = argument;
 	struct direct_queue *direct = loop->queue->direct;
-	int err = open_all(loop);
+	int err = 0;
 
-	if (!err) {
-		__atomic_store_n(&direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
-		/* The first step arms the kick poll and looks at the avail ring. */
-		direct->kick_armed = 0;
-	}
-	started(loop, err);
 	while (!err) {
 		err = ring_enter_loop(loop->ring_fd);
 		if (err == -EINTR)
@@ -164,17 +164,26 @@ static void *thread_main(void *argument)
 		if (load_once(&direct->mode) != DIRECT_ON && !load_once(&direct->state.in_flight))
 			break;
 	}
-	if (err && !loop->result)
+	if (err)
 		log_error("queue %u: loop: %s", loop->queue->index, strerror(-err));
-	close_all(loop);
 	pthread_mutex_lock(&loop->lock);
 	loop->ended = true;
 	pthread_cond_signal(&loop->changed);
 	pthread_mutex_unlock(&loop->lock);
+}
+
+/* The ring is this thread's from set-up to end: IORING_SETUP_SINGLE_ISSUER. */
+static void *thread_main(void *argument)
+{
+	struct loop *loop = argument;
+
+	if (await_start(loop, open_all(loop)))
+		serve(loop);
+	close_all(loop);
 	return NULL;
 }
 
-int loop_start(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES])
+int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES])
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	int err;
@@ -186,8 +195,6 @@ int loop_start(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[E
 	loop->ring_fd = -1;
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->changed, NULL);
-	queue->direct->pause = 0;
-	queue->direct->idle_since = 0;
 	err = -pthread_create(&loop->thread, NULL, thread_main, loop);
 	if (err) {
 		free(loop);
@@ -196,18 +203,35 @@ int loop_start(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[E
 	thread_name(loop->thread, "nvring/l%u", queue->index);
 	thread_pin(loop->thread, queue->worker->cpu);
 	pthread_mutex_lock(&loop->lock);
-	while (!loop->started)
+	while (!loop->opened)
 		pthread_cond_wait(&loop->changed, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
-	if (loop->result) {
-		err = loop->result;
+	err = loop->result;
+	if (err) {
 		snprintf(ret_why, ENGINE_WHY_BYTES, "%s", loop->why);
-		pthread_join(loop->thread, NULL);
-		free(loop);
+		loop_free(loop);
 		return err;
 	}
 	*ret_loop = loop;
 	return 0;
+}
+
+void loop_start(struct loop *loop)
+{
+	struct direct_queue *direct = loop->queue->direct;
+
+	direct->ring = loop->ring;
+	direct->window = loop->window;
+	direct->cq_next = 0;
+	direct->has_call = loop->queue->call_fd >= 0;
+	direct->pause = 0;
+	/* The first step arms the kick poll and looks at the avail ring. */
+	direct->kick_armed = 0;
+	__atomic_store_n(&direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&loop->lock);
+	loop->start = true;
+	pthread_cond_signal(&loop->changed);
+	pthread_mutex_unlock(&loop->lock);
 }
 
 /* Wait until the thread has set @flag, ringing the doorbell to bring it to its next step. */
@@ -233,6 +257,16 @@ void loop_stop(struct loop *loop)
 {
 	__atomic_store_n(&loop->queue->direct->mode, DIRECT_DRAIN, __ATOMIC_SEQ_CST);
 	wait_for(loop, &loop->ended, true);
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	pthread_mutex_lock(&loop->lock);
+	loop->cancel = true;
+	pthread_cond_signal(&loop->changed);
+	pthread_mutex_unlock(&loop->lock);
 	pthread_join(loop->thread, NULL);
 	free(loop);
 }

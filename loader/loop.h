@@ -12,17 +12,23 @@
 struct loop;
 
 /**
- * loop_start() - serve a queue
- * @queue: drained; queue->direct is loaded
- * @ret_loop: set; end with loop_stop()
+ * loop_open() - make a thread, a ring and a BPF program for a queue that another engine serves
+ * @queue: mapped
+ * @ret_loop: set; free with loop_free()
  * @ret_why: filled with a reason on failure
  *
- * Return: 0 or -errno, and nothing is served.
+ * Return: 0 or -errno.
  */
-int loop_start(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES]);
+int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES]);
 
-/* loop_stop() - drain the queue and end its thread; direct_queue_store() then has its state */
+/* loop_start() - serve the queue: it is drained, and queue->direct loaded */
+void loop_start(struct loop *loop);
+
+/* loop_stop() - drain the queue and leave it; direct_queue_store() then has its state */
 void loop_stop(struct loop *loop);
+
+/* loop_free() - it serves nothing, never did or was stopped; @loop may be NULL */
+void loop_free(struct loop *loop);
 
 /* loop_set_call() - interrupts go to queue->call_fd from now on, -1 for none */
 void loop_set_call(struct loop *loop);

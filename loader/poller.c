@@ -22,30 +22,40 @@
 
 #define IDLE_MS 1 /* the thread sleeps after so long, in fact not before a jiffy */
 
+/* A queue's ring: set up when it is first wanted, and kept. */
+struct poller_ring {
+	int fd;	      /* -1 before */
+	int vring_fd; /* map of the vring's pinned pages */
+	bool serves;
+	struct direct_ring ring; /* where its words are */
+	uint32_t cq_next;	 /* next CQE to take, while it does not serve */
+};
+
 struct poller {
 	struct poller_bpf *skeleton;
-	struct bpf_link *link;
-	struct dispatch *dispatch; /* NULL without vCPU dispatch */
+	struct bpf_program *program; /* that this kernel takes */
+	struct dispatch *dispatch;   /* NULL without vCPU dispatch */
+	struct bpf_link *link;	     /* NULL while no queue is served */
 	struct vm *vm;
-	struct direct_ring_memory *rings; /* [queues], the map's memory */
-	size_t rings_bytes;
+	struct direct_ring_memory *memory; /* [queues], the map's memory */
+	size_t memory_bytes;
 	int zero_fd;
-	int ring_fd[DIRECT_QUEUES_MAX];	 /* -1 until the queue is first served */
-	int vring_fd[DIRECT_QUEUES_MAX]; /* map of the queue's pinned pages, -1 while not served */
+	int self_fd; /* pidfd of the process, whose value the pages are */
+	struct poller_ring rings[DIRECT_QUEUES_MAX];
 };
 
 static int load(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
 {
 	struct poller_bpf *skeleton = poller_bpf__open();
 	int arguments = bpf_complete_arguments(), err;
-	struct bpf_program *program;
 
 	if (!skeleton)
 		return engine_refuse(ret_why, -errno, "poller program");
 	poller->skeleton = skeleton;
 	if (arguments < 3)
 		return engine_refuse(ret_why, -EOPNOTSUPP, "tracepoint io_uring_complete");
-	program = arguments == 3 ? skeleton->progs.nvr_complete : skeleton->progs.nvr_complete612;
+	poller->program =
+		arguments == 3 ? skeleton->progs.nvr_complete : skeleton->progs.nvr_complete612;
 	bpf_program__set_autoload(arguments == 3 ? skeleton->progs.nvr_complete612
 						 : skeleton->progs.nvr_complete,
 				  false);
@@ -56,12 +66,32 @@ static int load(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
 					       poller->vm->options.queues);
 	if (!err)
 		err = poller_bpf__load(skeleton);
+	return err ? engine_refuse(ret_why, err, "the kernel refuses the poller's BPF program") : 0;
+}
+
+static int open_all(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
+{
+	void *memory;
+	int err;
+
+	poller->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	if (poller->zero_fd < 0)
+		return engine_refuse(ret_why, -errno, "/dev/zero");
+	poller->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (poller->self_fd < 0)
+		return engine_refuse(ret_why, -errno, "pidfd");
+	err = load(poller, ret_why);
 	if (err)
-		return engine_refuse(ret_why, err, "the kernel refuses the poller's BPF program");
-	poller->link = bpf_program__attach(program);
-	if (!poller->link)
-		return engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
-	return 0;
+		return err;
+	poller->memory_bytes = poller->vm->options.queues * sizeof(struct direct_ring_memory);
+	memory = mmap(NULL, poller->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      bpf_map__fd(poller->skeleton->maps.nvr_rings), 0);
+	if (memory == MAP_FAILED)
+		return engine_refuse(ret_why, -errno, "ring memory");
+	poller->memory = memory;
+	return poller->vm->options.vcpu_dispatch ? dispatch_open(poller->vm, poller->skeleton->obj,
+								 &poller->dispatch, ret_why)
+						 : 0;
 }
 
 int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES])
@@ -72,22 +102,10 @@ int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_W
 	if (!poller)
 		return engine_refuse(ret_why, -ENOMEM, "poller");
 	poller->vm = vm;
+	poller->zero_fd = poller->self_fd = -1;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
-		poller->ring_fd[i] = poller->vring_fd[i] = -1;
-	poller->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	err = poller->zero_fd < 0 ? engine_refuse(ret_why, -errno, "/dev/zero")
-				  : load(poller, ret_why);
-	if (!err) {
-		poller->rings_bytes = vm->options.queues * sizeof(struct direct_ring_memory);
-		poller->rings = mmap(NULL, poller->rings_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-				     bpf_map__fd(poller->skeleton->maps.nvr_rings), 0);
-		if (poller->rings == MAP_FAILED) {
-			poller->rings = NULL;
-			err = engine_refuse(ret_why, -errno, "ring memory");
-		}
-	}
-	if (!err && vm->options.vcpu_dispatch)
-		err = dispatch_open(vm, poller->skeleton->obj, &poller->dispatch, ret_why);
+		poller->rings[i].fd = poller->rings[i].vring_fd = -1;
+	err = open_all(poller, ret_why);
 	if (err) {
 		poller_close(poller);
 		return err;
@@ -102,11 +120,14 @@ void poller_close(struct poller *poller)
 		return;
 	dispatch_close(poller->dispatch);
 	bpf_link__destroy(poller->link);
-	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
-		fd_close(poller->ring_fd[i]);
-	if (poller->rings)
-		munmap(poller->rings, poller->rings_bytes);
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++) {
+		fd_close(poller->rings[i].fd);
+		fd_close(poller->rings[i].vring_fd);
+	}
+	if (poller->memory)
+		munmap(poller->memory, poller->memory_bytes);
 	poller_bpf__destroy(poller->skeleton);
+	fd_close(poller->self_fd);
 	fd_close(poller->zero_fd);
 	free(poller);
 }
@@ -115,8 +136,8 @@ void poller_close(struct poller *poller)
 static int thread_of(const struct poller *poller)
 {
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
-		if (poller->ring_fd[i] >= 0)
-			return poller->ring_fd[i];
+		if (poller->rings[i].fd >= 0)
+			return poller->rings[i].fd;
 	return -1;
 }
 
@@ -124,11 +145,11 @@ static int thread_of(const struct poller *poller)
  * A queue's ring is set up once and kept while the poller is: the kernel may write to its memory
  * for a while after it is closed.
  */
-static int open_ring(struct poller *poller, struct vhost_queue *queue)
+static int open_ring(struct poller *poller, uint32_t index)
 {
-	struct direct_ring_memory *memory = &poller->rings[queue->index];
+	struct direct_ring_memory *memory = &poller->memory[index];
 	const int files[DIRECT_FILE_COUNT] = { poller->vm->backend.fd, poller->zero_fd, -1, -1 };
-	struct direct_queue *direct = queue->direct;
+	struct poller_ring *ring = &poller->rings[index];
 	struct ring_layout layout = {
 		.sq_entries = DIRECT_SQ_ENTRIES,
 		.cq_entries = DIRECT_CQ_ENTRIES,
@@ -140,7 +161,7 @@ static int open_ring(struct poller *poller, struct vhost_queue *queue)
 	};
 	int fd, err;
 
-	fd = ring_open_poller(&layout, &direct->ring);
+	fd = ring_open_poller(&layout, &ring->ring);
 	if (fd < 0)
 		return fd;
 	err = ring_register_files(fd, files, DIRECT_FILE_COUNT);
@@ -148,57 +169,89 @@ static int open_ring(struct poller *poller, struct vhost_queue *queue)
 		fd_close(fd);
 		return err;
 	}
-	direct->cq_next = direct->cq_seen = 0;
-	poller->ring_fd[queue->index] = fd;
+	ring->fd = fd;
 	return 0;
 }
 
-/* Pin the vring's pages as a value of this thread's task storage. */
-static int pin_vring(struct poller *poller, struct vhost_queue *queue)
+/* Where BPF looks for the vring's pages. The kernel takes a while to put a map into another. */
+static int make_vring_map(struct poller *poller, uint32_t index)
 {
 	const struct bpf_map *model = poller->skeleton->maps.nvr_vring;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
 		    .btf_fd = (__u32)bpf_object__btf_fd(poller->skeleton->obj),
 		    .btf_key_type_id = bpf_map__btf_key_type_id(model),
 		    .btf_value_type_id = bpf_map__btf_value_type_id(model));
-	_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	_cleanup_close_ int fd = -1;
-	void *pages[VRING_PAGES];
-	__u32 index = queue->index;
 
-	if (self < 0)
+	fd = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "nvr_vring", sizeof(int),
+			    VRING_PAGES * sizeof(void *), 0, &opts);
+	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index,
+					  &fd, BPF_ANY))
 		return -errno;
-	fd = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "nvr_vring", sizeof(int), sizeof(pages), 0,
-			    &opts);
-	if (fd < 0)
-		return -errno;
-	direct_queue_pages(queue, pages);
-	if (bpf_map_update_elem(fd, &self, pages, BPF_ANY) ||
-	    bpf_map_update_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index, &fd,
-				BPF_ANY))
-		return -errno;
-	poller->vring_fd[index] = fd_steal(&fd);
+	poller->rings[index].vring_fd = fd_steal(&fd);
 	return 0;
 }
 
-static void unpin_vring(struct poller *poller, uint32_t index)
+int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
 {
-	bpf_map_delete_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index);
-	poller->vring_fd[index] = fd_close(poller->vring_fd[index]);
+	struct poller_ring *ring = &poller->rings[queue->index];
+	int err = 0;
+
+	if (ring->fd < 0)
+		err = open_ring(poller, queue->index);
+	if (err)
+		return engine_refuse(ret_why, err, "SQPOLL ring");
+	if (ring->vring_fd < 0)
+		err = make_vring_map(poller, queue->index);
+	if (err)
+		return engine_refuse(ret_why, err, "map of the vring's pages");
+	if (poller->link)
+		return 0;
+	poller->link = bpf_program__attach(poller->program);
+	return poller->link ? 0
+			    : engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
+}
+
+void poller_rest(struct poller *poller)
+{
+	if (!poller || !poller->link)
+		return;
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
+		if (poller->rings[i].serves)
+			return;
+	bpf_link__destroy(poller->link);
+	poller->link = NULL;
+}
+
+/* Pin the vring's pages: a value of this thread's task storage. */
+static int pin_vring(const struct poller *poller, const struct vhost_queue *queue)
+{
+	void *pages[VRING_PAGES];
+
+	direct_queue_window(queue, pages);
+	return bpf_map_update_elem(poller->rings[queue->index].vring_fd, &poller->self_fd, pages,
+				   BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+static void unpin_vring(const struct poller *poller, uint32_t index)
+{
+	bpf_map_delete_elem(poller->rings[index].vring_fd, &poller->self_fd);
 }
 
 /* Write an SQE, while BPF writes none: the queue is not served, or drained. */
 static void submit(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
 {
-	struct direct_ring_memory *memory = &poller->rings[index];
-	const struct direct_ring *ring = &poller->vm->maps->queues[index].ring;
-	uint32_t *tail = (uint32_t *)&memory->cq.byte[ring->sq_tail];
+	struct direct_ring_memory *memory = &poller->memory[index];
+	const struct poller_ring *ring = &poller->rings[index];
+	uint32_t *tail = (uint32_t *)&memory->cq.byte[ring->ring.sq_tail];
 	uint32_t at = (*tail & (DIRECT_SQ_ENTRIES - 1)) * DIRECT_SQE_BYTES;
 
 	memset(&memory->sq.byte[at], 0, DIRECT_SQE_BYTES);
 	memcpy(&memory->sq.byte[at], sqe, sizeof(*sqe));
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	ring_wake(poller->ring_fd[index]);
+	ring_wake(ring->fd);
 }
 
 static void arm_kick(struct poller *poller, uint32_t index)
@@ -235,25 +288,26 @@ static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
 
 int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
 {
-	uint32_t index = queue->index;
-	int err = 0;
+	struct poller_ring *ring = &poller->rings[queue->index];
+	struct direct_queue *direct = queue->direct;
+	int err;
 
-	if (poller->ring_fd[index] < 0)
-		err = open_ring(poller, queue);
-	if (err)
-		return engine_refuse(ret_why, err, "SQPOLL ring");
 	err = pin_vring(poller, queue);
 	if (err)
 		return engine_refuse(ret_why, err, "the vring's pages cannot be pinned for BPF");
-	err = ring_update_file(poller->ring_fd[index], DIRECT_FILE_KICK, queue->kick_fd);
+	err = ring_update_file(ring->fd, DIRECT_FILE_KICK, queue->kick_fd);
 	if (err) {
-		unpin_vring(poller, index);
+		unpin_vring(poller, queue->index);
 		return engine_refuse(ret_why, err, "doorbell eventfd");
 	}
+	direct->ring = ring->ring;
+	direct->cq_next = direct->cq_seen = ring->cq_next;
 	poller_set_call(poller, queue);
-	queue->direct->kick_armed = 1;
-	__atomic_store_n(&queue->direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
-	arm_kick(poller, index);
+	direct->kick_armed = 1;
+	ring->serves = true;
+	__atomic_store_n(&direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&direct->poller, 1, __ATOMIC_SEQ_CST);
+	arm_kick(poller, queue->index);
 	dispatch_start(poller->dispatch, queue);
 	/* What came while nobody looked has rung no bell that is heard. */
 	eventfd_write(queue->kick_fd, 1);
@@ -262,16 +316,23 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 
 void poller_stop(struct poller *poller, struct vhost_queue *queue)
 {
+	struct poller_ring *ring = &poller->rings[queue->index];
+
 	dispatch_stop(poller->dispatch, queue);
 	direct_queue_drain(queue);
 	disarm_kick(poller, queue);
-	ring_register_eventfd(poller->ring_fd[queue->index], -1);
+	/* What the ring still completes, a sweep perhaps, is taken when it serves again. */
+	__atomic_store_n(&queue->direct->poller, 0, __ATOMIC_SEQ_CST);
+	direct_queue_await(queue);
+	ring_register_eventfd(ring->fd, -1);
 	unpin_vring(poller, queue->index);
+	ring->cq_next = queue->direct->cq_next;
+	ring->serves = false;
 }
 
 void poller_set_call(struct poller *poller, struct vhost_queue *queue)
 {
-	int fd = poller->ring_fd[queue->index], err;
+	int fd = poller->rings[queue->index].fd, err;
 	bool by_sqe;
 
 	ring_register_eventfd(fd, -1);
@@ -285,5 +346,5 @@ void poller_set_call(struct poller *poller, struct vhost_queue *queue)
 
 int poller_ring_fd(const struct poller *poller, uint32_t index)
 {
-	return poller->ring_fd[index];
+	return poller->rings[index].fd;
 }

@@ -13,7 +13,7 @@
 struct poller;
 
 /**
- * poller_open() - load the program and attach it
+ * poller_open() - load the program
  * @vm: its maps are made
  * @ret_poller: set; free with poller_close()
  * @ret_why: filled with a reason on failure
@@ -26,8 +26,19 @@ int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_W
 void poller_close(struct poller *poller);
 
 /**
- * poller_start() - serve a queue
+ * poller_prepare() - make what a queue needs, while another engine serves it
  * @poller: open
+ * @queue: mapped
+ * @ret_why: filled with a reason on failure
+ *
+ * The program is attached. Return: 0 or -errno.
+ */
+int poller_prepare(struct poller *poller, struct vhost_queue *queue,
+		   char ret_why[ENGINE_WHY_BYTES]);
+
+/**
+ * poller_start() - serve a queue
+ * @poller: has prepared for it
  * @queue: drained; queue->direct is loaded
  * @ret_why: filled with a reason on failure
  *
@@ -37,6 +48,9 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 
 /* poller_stop() - drain a queue and let go of it; direct_queue_store() then has its state */
 void poller_stop(struct poller *poller, struct vhost_queue *queue);
+
+/* poller_rest() - detach the program when it serves no queue: others' completions run it, too */
+void poller_rest(struct poller *poller);
 
 /* poller_set_call() - interrupts go to queue->call_fd from now on, -1 for none */
 void poller_set_call(struct poller *poller, struct vhost_queue *queue);

@@ -48,6 +48,7 @@ void vhost_queue_init(struct vhost_queue *queue, struct vm *vm, uint32_t index)
 	queue->kick_fd = -1;
 	queue->call_fd = -1;
 	queue->err_fd = -1;
+	queue->asked = vm->options.engine;
 	queue->worker = &vm->workers[index % vm->options.workers];
 }
 

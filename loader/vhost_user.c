@@ -41,6 +41,7 @@ void vhost_user_connect(struct vhost_user *connection, int fd)
 {
 	connection->fd = fd;
 	connection->protocol = 0;
+	connection->vm->connected = true;
 	next_message(connection);
 }
 
@@ -49,6 +50,7 @@ void vhost_user_disconnect(struct vhost_user *connection)
 	if (connection->fd < 0)
 		return;
 	vm_reset(connection->vm, VM_RESET_GONE);
+	connection->vm->connected = false;
 	next_message(connection);
 	connection->fd = fd_close(connection->fd);
 	connection->backend_fd = fd_close(connection->backend_fd);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vm.h"
 
-#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <string.h>
@@ -155,6 +154,7 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 	vm_update_durability(vm);
 	if (how == VM_RESET_DEVICE)
 		return;
+	engine_rest(vm);
 	drop_inflight(vm);
 	guest_map_clear(&vm->map);
 	vm->memory_seen = false;
@@ -164,32 +164,14 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 		worker_register_memory(&vm->workers[i]);
 }
 
-/* The in-flight map of fresh maps; a front-end that has the old one may go on holding it. */
-static int create_inflight_map(struct vm *vm, uint64_t *ret_bytes)
-{
-	int err = 0, fd;
-
-	if (vm->maps && vm->maps_given)
-		engine_close(vm);
-	if (!vm->maps)
-		err = direct_maps_open(vm->options.queues, -1, &vm->maps);
-	if (err)
-		return err;
-	fd = fcntl(direct_maps_inflight_fd(vm->maps), F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	vm->maps_given = true;
-	*ret_bytes = vm->options.queues * sizeof(struct inflight_largest);
-	return fd;
-}
-
 int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *ret_bytes)
 {
 	uint64_t bytes = queues * inflight_queue_bytes(size);
 	_cleanup_close_ int fd = -1;
 
 	if (vm->options.engine != ENGINE_WORKER && queues <= vm->options.queues) {
-		fd = create_inflight_map(vm, ret_bytes);
+		fd = direct_maps_new_inflight(vm->options.queues);
+		*ret_bytes = vm->options.queues * sizeof(struct inflight_largest);
 		if (fd >= 0)
 			return fd_steal(&fd);
 	}
@@ -200,17 +182,12 @@ int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *
 	return fd_steal(&fd);
 }
 
-/* Have the direct engines track in the map a front-end brought, a predecessor's perhaps. */
-static int adopt_inflight_map(struct vm *vm, int fd)
+/* Have the direct engines track in the map a front-end brought. */
+static int use_inflight_map(struct vm *vm, int fd)
 {
-	int err = 0;
+	int err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
 
-	if (vm->maps && !direct_maps_same(vm->maps, fd))
-		engine_close(vm);
-	if (!vm->maps)
-		err = direct_maps_open(vm->options.queues, fd, &vm->maps);
-	vm->maps_given = true;
-	return err;
+	return err ? err : direct_maps_use_inflight(vm->maps, fd);
 }
 
 static int check_inflight_file(int fd, uint64_t bytes, uint64_t offset, uint64_t *ret_page)
@@ -254,6 +231,6 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 	vm->inflight_size = size;
 	vm->inflight_stride = stride;
 	/* A map at an odd place, or one we cannot use, is memory all the same. */
-	vm->inflight_is_map = is_map && !offset && !adopt_inflight_map(vm, fd);
+	vm->inflight_is_map = is_map && !offset && !use_inflight_map(vm, fd);
 	return 0;
 }

@@ -35,6 +35,7 @@ struct vm {
 	bool has_protocol;  /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
 	uint8_t status;	    /* virtio device status, §2.1 */
 	bool write_through; /* the guest chose it in configuration space */
+	bool connected;	    /* a front-end is */
 	bool memory_seen;   /* a memory table was set: queues may start */
 
 	void *inflight_area;
@@ -46,7 +47,6 @@ struct vm {
 
 	struct direct_maps *maps; /* shared with BPF, NULL until a direct engine is wanted */
 	bool maps_heard;	  /* worker 0 listens to their calls */
-	bool maps_given;	  /* their in-flight map was given to a front-end */
 	struct poller *poller;	  /* NULL until it is wanted */
 
 	struct vhost_queue queues[VM_QUEUES_MAX];

@@ -20,7 +20,8 @@ static uint64_t bytes_from(const struct guest_memory *memory, uintptr_t start)
 	return 0;
 }
 
-static bool in_place(struct vhost_queue *queue, void **ret_region)
+static bool in_place(const struct vhost_queue *queue, void **ret_region,
+		     struct vring_window *ret_window)
 {
 	const struct vring_memory *vring = &queue->vring;
 	uintptr_t desc = (uintptr_t)vring->desc, avail = (uintptr_t)vring->avail;
@@ -33,7 +34,7 @@ static bool in_place(struct vhost_queue *queue, void **ret_region)
 	if (end - start > VRING_REGION_BYTES ||
 	    bytes_from(&queue->vm->map.memory, start) < VRING_REGION_BYTES)
 		return false;
-	queue->direct->window = (struct vring_window){
+	*ret_window = (struct vring_window){
 		.desc = (uint32_t)(desc - start),
 		.avail = (uint32_t)(avail - start),
 		.used = (uint32_t)(used - start),
@@ -43,9 +44,10 @@ static bool in_place(struct vhost_queue *queue, void **ret_region)
 }
 
 /* The window's first pages of each part are where the poller has them, too. */
-static int map_again(struct vhost_queue *queue, void **ret_region)
+static int map_again(const struct vhost_queue *queue, void **ret_region,
+		     struct vring_window *ret_window)
 {
-	struct vring_window *window = &queue->direct->window;
+	struct vring_window window;
 	void *pages[VRING_PAGES];
 	char *region;
 
@@ -53,7 +55,7 @@ static int map_again(struct vhost_queue *queue, void **ret_region)
 		      -1, 0);
 	if (region == MAP_FAILED)
 		return -errno;
-	direct_queue_pages(queue, pages);
+	window = direct_queue_window(queue, pages);
 	for (uint32_t i = 0; i < VRING_PAGES; i++) {
 		void *at = region + i * VRING_PAGE_BYTES;
 
@@ -66,17 +68,19 @@ static int map_again(struct vhost_queue *queue, void **ret_region)
 			return err;
 		}
 	}
-	window->desc += VRING_DESC_PAGE * VRING_PAGE_BYTES;
-	window->avail += VRING_AVAIL_PAGE * VRING_PAGE_BYTES;
-	window->used += VRING_USED_PAGE * VRING_PAGE_BYTES;
+	window.desc += VRING_DESC_PAGE * VRING_PAGE_BYTES;
+	window.avail += VRING_AVAIL_PAGE * VRING_PAGE_BYTES;
+	window.used += VRING_USED_PAGE * VRING_PAGE_BYTES;
 	*ret_region = region;
+	*ret_window = window;
 	return 0;
 }
 
-int vring_region_open(struct vhost_queue *queue, void **ret_region, bool *ret_ours)
+int vring_region_open(const struct vhost_queue *queue, void **ret_region, bool *ret_ours,
+		      struct vring_window *ret_window)
 {
-	*ret_ours = !in_place(queue, ret_region);
-	return *ret_ours ? map_again(queue, ret_region) : 0;
+	*ret_ours = !in_place(queue, ret_region, ret_window);
+	return *ret_ours ? map_again(queue, ret_region, ret_window) : 0;
 }
 
 void vring_region_close(void *region, bool ours)
