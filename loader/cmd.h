@@ -21,4 +21,22 @@ int cmd_serve(int argc, char **argv);
  */
 int cmd_features(int argc, char **argv);
 
+/**
+ * cmd_status() - `nvring status`: what a daemon is doing
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_status(int argc, char **argv);
+
+/**
+ * cmd_set() - `nvring set`: change what a daemon does
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_set(int argc, char **argv);
+
 #endif

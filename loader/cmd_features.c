@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `nvring features`: the table, for people or as JSON. */
 #include <argp.h>
-#include <json.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "cmd.h"
 #include "feature.h"
+#include "json_add.h"
 #include "log.h"
 #include "util.h"
 
@@ -97,25 +97,18 @@ static void print_table(const struct feature_result results[FEATURE_COUNT],
 	}
 }
 
-static void add_string(struct json_object *object, const char *key, const char *value)
-{
-	json_object_object_add(object, key, json_object_new_string(value));
-}
-
 static struct json_object *feature_json(enum feature_id id, const struct feature_result *result)
 {
 	const struct feature *feature = feature_describe(id);
 	struct json_object *row = json_object_new_object();
 
-	add_string(row, "feature", feature->id);
-	add_string(row, "name", feature->name);
-	add_string(row, "state", states[result->state]);
-	json_object_object_add(row, "errno",
-			       result->err ? json_object_new_string(strerrorname_np(result->err))
-					   : NULL);
-	add_string(row, "detail", result->detail);
-	add_string(row, "used_for", feature->used_by);
-	add_string(row, "instead", feature->instead);
+	json_add_text(row, "feature", feature->id);
+	json_add_text(row, "name", feature->name);
+	json_add_text(row, "state", states[result->state]);
+	json_add_text(row, "errno", result->err ? strerrorname_np(result->err) : NULL);
+	json_add_text(row, "detail", result->detail);
+	json_add_text(row, "used_for", feature->used_by);
+	json_add_text(row, "instead", feature->instead);
 	return row;
 }
 
@@ -125,13 +118,13 @@ static struct json_object *engine_json(const struct feature_engine *engine)
 	char text[256];
 
 	engine_text(engine, text, sizeof(text));
-	add_string(row, "engine", engine->name);
-	json_object_object_add(row, "built", json_object_new_boolean(engine->built));
+	json_add_text(row, "engine", engine->name);
+	json_add_bool(row, "built", engine->built);
 	/* null: not known without root */
 	json_object_object_add(row, "allowed",
 			       engine->known ? json_object_new_boolean(engine->allowed) : NULL);
-	add_string(row, "missing", engine->missing);
-	add_string(row, "summary", text);
+	json_add_text(row, "missing", engine->missing);
+	json_add_text(row, "summary", text);
 	return row;
 }
 
@@ -144,8 +137,8 @@ static void print_json(const struct feature_result results[FEATURE_COUNT],
 	struct utsname names;
 
 	uname(&names);
-	add_string(top, "nvring", NVRING_VERSION);
-	add_string(top, "kernel", names.release);
+	json_add_text(top, "nvring", NVRING_VERSION);
+	json_add_text(top, "kernel", names.release);
 	for (enum feature_id id = 0; id < FEATURE_COUNT; id++)
 		json_object_array_add(rows, feature_json(id, &results[id]));
 	for (size_t i = 0; i < FEATURE_ENGINES; i++)

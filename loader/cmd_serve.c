@@ -9,13 +9,16 @@
 #include "parse.h"
 #include "server.h"
 #include "sigbus.h"
+#include "unix_socket.h"
 
 #define DEFAULT_QUEUES	4
 #define DEFAULT_SPIN_US 32
 #define MAX_SPIN_US	1000000
+#define CONTROL_MODE	0600
 
 struct settings {
 	const char *socket;
+	const char *control;
 	int socket_fd; /* -1 unset */
 	struct vm_options vm;
 	struct backend_options backend;
@@ -43,6 +46,7 @@ enum option_key {
 	OPT_ENGINE,
 	OPT_VCPU_DISPATCH,
 	OPT_NAME,
+	OPT_CONTROL,
 };
 
 static const struct argp_option options[] = {
@@ -65,7 +69,10 @@ static const struct argp_option options[] = {
 	  "files and block devices: direct (default), or buffered by the host's page cache", 3 },
 	{ .doc = "How it is served:", .group = 4 },
 	{ "engine", OPT_ENGINE, "NAME", 0,
-	  "what serves the queues: worker (user space), poller (BPF in the kernel), or auto", 4 },
+	  "what serves the queues: worker (user space), poller or loop (BPF in the kernel), or "
+	  "auto, "
+	  "which chooses by what it measures",
+	  4 },
 	{ "vcpu-dispatch", OPT_VCPU_DISPATCH, NULL, 0,
 	  "with the poller: a vCPU that rings a doorbell parses its requests itself", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
@@ -81,6 +88,8 @@ static const struct argp_option options[] = {
 	  "reporting or virtio-mem",
 	  4 },
 	{ "name", OPT_NAME, "VM", 0, "stands in every line of the log", 4 },
+	{ "control", OPT_CONTROL, "PATH", 0,
+	  "listen on this Unix socket for `nvring status` and `nvring set`", 4 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
 	{ 0 },
 };
@@ -209,6 +218,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_NAME:
 		vm->name = argument;
 		return 0;
+	case OPT_CONTROL:
+		settings->control = argument;
+		return 0;
 	case OPT_VERBOSE:
 		settings->verbosity++;
 		return 0;
@@ -242,11 +254,64 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int open_sockets(const struct settings *settings, int *ret_fd, int *ret_control_fd)
+{
+	int fd, control_fd = -1;
+
+	fd = settings->socket ? unix_socket_listen("--socket", settings->socket, 0)
+			      : server_adopt(settings->socket_fd);
+	if (fd < 0)
+		return fd;
+	if (settings->control) {
+		control_fd = unix_socket_listen("--control", settings->control, CONTROL_MODE);
+		if (control_fd < 0) {
+			fd_close(fd);
+			if (settings->socket)
+				unlink(settings->socket);
+			return control_fd;
+		}
+	}
+	*ret_fd = fd;
+	*ret_control_fd = control_fd;
+	return 0;
+}
+
+static void close_sockets(const struct settings *settings, int fd, int control_fd)
+{
+	if (settings->socket)
+		unlink(settings->socket);
+	if (settings->control)
+		unlink(settings->control);
+	fd_close(control_fd);
+	fd_close(fd);
+}
+
+static int serve_vm(const struct settings *settings, struct vm *vm)
+{
+	enum engine engine = settings->vm.engine;
+	char why[ENGINE_WHY_BYTES];
+	int fd, control_fd, err;
+
+	if (engine != ENGINE_AUTO && engine_check(vm, engine, why)) {
+		log_error("--engine %s: %s; `nvring features` shows what this kernel allows",
+			  engine_name(engine), why);
+		return -EOPNOTSUPP;
+	}
+	err = open_sockets(settings, &fd, &control_fd);
+	if (err)
+		return err;
+	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
+		 (unsigned long long)vm->backend.disk.sectors, engine_name(engine),
+		 settings->socket ? settings->socket : "the inherited socket");
+	err = server_run(vm, fd, control_fd);
+	close_sockets(settings, fd, control_fd);
+	return err;
+}
+
 static int serve(const struct settings *settings)
 {
-	char why[ENGINE_WHY_BYTES];
 	struct vm *vm = NULL;
-	int fd, err;
+	int err;
 
 	server_block_signals();
 	sigbus_install();
@@ -254,24 +319,7 @@ static int serve(const struct settings *settings)
 	err = vm_create(&settings->vm, &settings->backend, &vm);
 	if (err)
 		return 1;
-	if (settings->vm.engine != ENGINE_AUTO && engine_check(vm, settings->vm.engine, why)) {
-		log_error("--engine %s: %s; `nvring features` shows what this kernel allows",
-			  engine_name(settings->vm.engine), why);
-		vm_free(vm);
-		return 1;
-	}
-	fd = settings->socket ? server_listen(settings->socket) : server_adopt(settings->socket_fd);
-	if (fd < 0) {
-		vm_free(vm);
-		return 1;
-	}
-	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
-		 (unsigned long long)vm->backend.disk.sectors, engine_name(settings->vm.engine),
-		 settings->socket ? settings->socket : "the inherited socket");
-	err = server_run(vm, fd);
-	if (settings->socket)
-		unlink(settings->socket);
-	fd_close(fd);
+	err = serve_vm(settings, vm);
 	vm_free(vm);
 	return err ? 1 : 0;
 }

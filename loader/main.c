@@ -12,6 +12,8 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground" },
+	{ "status", cmd_status, "show what a daemon is doing" },
+	{ "set", cmd_set, "change which engine serves a running daemon's queues" },
 	{ "features", cmd_features, "show what this kernel and machine allow, row by row" },
 };
 

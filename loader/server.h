@@ -8,14 +8,6 @@
 #include "vm.h"
 
 /**
- * server_listen() - create a listening Unix socket
- * @path: where; a socket that nobody listens on any more is replaced
- *
- * Return: the socket, non-blocking, or -errno; the cause is logged.
- */
-int server_listen(const char *path);
-
-/**
  * server_adopt() - use an inherited listening socket
  * @fd: number from --socket-fd
  *
@@ -34,11 +26,12 @@ void server_block_signals(void);
 /**
  * server_run() - serve front-ends one after another until SIGTERM or SIGINT
  * @vm: the VM
- * @listen_fd: from server_listen() or server_adopt(); stays the caller's
+ * @listen_fd: where front-ends connect; stays the caller's
+ * @control_fd: where control clients connect, likewise, or -1
  *
  * SIGUSR1 logs the queues' counters; they are logged at the end, too.
  * Return: 0 or -errno; the cause is logged.
  */
-int server_run(struct vm *vm, int listen_fd);
+int server_run(struct vm *vm, int listen_fd, int control_fd);
 
 #endif

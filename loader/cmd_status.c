@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `nvring status`: what a daemon is doing, for people or as JSON. */
+#include <argp.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "json_add.h"
+#include "log.h"
+#include "rpc.h"
+
+struct settings {
+	const char *control;
+	bool json;
+};
+
+enum option_key {
+	OPT_CONTROL = 0x100,
+};
+
+static const struct argp_option options[] = {
+	{ "control", OPT_CONTROL, "PATH", 0, "the daemon's control socket", 0 },
+	{ "json", 'j', NULL, 0, "print JSON", 0 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct settings *settings = state->input;
+
+	switch (key) {
+	case OPT_CONTROL:
+		settings->control = argument;
+		return 0;
+	case 'j':
+		settings->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is no option", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!settings->control)
+			argp_error(state, "--control PATH is wanted");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = json_object_object_get(object, key);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+static uint64_t number_of(struct json_object *object, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(object, key));
+}
+
+static bool is_true(struct json_object *object, const char *key)
+{
+	return json_object_get_boolean(json_object_object_get(object, key));
+}
+
+/* " NAME VALUE" for each member that is no object. */
+static void print_counters(const char *title, struct json_object *counters)
+{
+	printf("  %-9s", title);
+	json_object_object_foreach(counters, name, value) {
+		if (!json_object_is_type(value, json_type_object))
+			printf(" %s %" PRIu64, name, json_object_get_uint64(value));
+	}
+	putchar('\n');
+}
+
+static void print_queue(struct json_object *queue)
+{
+	struct json_object *direct = json_object_object_get(queue, "direct");
+	const char *broken = text_of(queue, "broken");
+
+	printf("queue %" PRIu64 ": ", number_of(queue, "queue"));
+	if (!is_true(queue, "running")) {
+		printf("not running; asked for: %s\n", text_of(queue, "asked"));
+	} else {
+		printf("%s: %s\n", text_of(queue, "engine"), text_of(queue, "why"));
+		printf("  %-9s size %" PRIu64 " in flight %" PRIu64 "%s%s\n", "ring",
+		       number_of(queue, "size"), number_of(queue, "in_flight"),
+		       *broken ? " BROKEN: " : "", broken);
+	}
+	print_counters("counters", json_object_object_get(queue, "counters"));
+	if (!direct)
+		return;
+	print_counters("direct", direct);
+	print_counters("handed", json_object_object_get(direct, "handed to the worker"));
+}
+
+static void print_status(struct json_object *status)
+{
+	struct json_object *disk = json_object_object_get(status, "disk");
+	struct json_object *queues = json_object_object_get(status, "queues");
+	const char *name = text_of(status, "name");
+
+	printf("%s%s%s, %" PRIu64 " bytes%s; front-end %s; engine %s; process %" PRIu64 "\n", name,
+	       *name ? ": " : "", text_of(disk, "description"), number_of(disk, "bytes"),
+	       is_true(disk, "read_only") ? ", read-only" : "",
+	       is_true(status, "connected") ? "connected" : "not connected",
+	       text_of(status, "engine"), number_of(status, "pid"));
+	for (size_t i = 0; i < json_object_array_length(queues); i++)
+		print_queue(json_object_array_get_idx(queues, i));
+}
+
+int cmd_status(int argc, char **argv)
+{
+	const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Show what a daemon is doing: its disk, and each queue with the engine that "
+		       "serves it and why.",
+	};
+	struct settings settings = { 0 };
+	struct json_object *status;
+	char name[] = "nvring status";
+
+	argv[0] = name;
+	argp_parse(&argp, argc, argv, 0, NULL, &settings);
+	if (rpc_call(settings.control, "status", NULL, &status))
+		return 1;
+	if (settings.json)
+		puts(json_object_to_json_string_ext(
+			status, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		print_status(status);
+	json_object_put(status);
+	if (fflush(stdout) || ferror(stdout)) {
+		log_error("status: stdout: %s", strerror(errno));
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status.h"
+
+#include "counters.h"
+#include "direct.h"
+#include "json_add.h"
+
+static uint32_t in_flight(const struct vhost_queue *queue)
+{
+	if (!queue->running)
+		return 0;
+	return load_once(queue->direct ? &queue->direct->state.in_flight : &queue->state.in_flight);
+}
+
+/* What broke the queue, or NULL. */
+static const char *fault(const struct vhost_queue *queue)
+{
+	const struct queue_state *state = queue->direct ? &queue->direct->state : &queue->state;
+
+	if (!queue->running || !(load_once(&state->flags) & QUEUE_BROKEN))
+		return NULL;
+	return vhost_queue_fault_name(load_once(&state->fault));
+}
+
+static struct json_object *queue_json(struct vhost_queue *queue)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "queue", queue->index);
+	json_add_number(object, "size", queue->size);
+	json_add_bool(object, "running", queue->running);
+	json_add_text(object, "engine", queue->running ? engine_name(queue->engine) : NULL);
+	json_add_text(object, "asked", engine_name(queue->asked));
+	json_add_text(object, "why", queue->running ? queue->engine_why : NULL);
+	json_add_number(object, "switches", queue->switches);
+	json_add_number(object, "pause_us", queue->pause_ns / 1000);
+	json_add_number(object, "in_flight", in_flight(queue));
+	json_add_text(object, "broken", fault(queue));
+	json_object_object_add(object, "counters", counters_json(queue));
+	json_object_object_add(object, "direct", counters_direct_json(queue));
+	return object;
+}
+
+static struct json_object *disk_json(const struct vm *vm)
+{
+	struct json_object *object = json_object_new_object();
+	const struct disk *disk = &vm->backend.disk;
+
+	json_add_text(object, "description", vm->backend.description);
+	json_add_number(object, "bytes", disk->sectors << NVR_SECTOR_SHIFT);
+	json_add_number(object, "block", 1ULL << disk->block_shift);
+	json_add_bool(object, "read_only", disk->flags & DISK_READ_ONLY);
+	return object;
+}
+
+struct json_object *status_json(struct vm *vm)
+{
+	struct json_object *top = json_object_new_object();
+	struct json_object *queues = json_object_new_array();
+
+	json_add_text(top, "nvring", NVRING_VERSION);
+	json_add_number(top, "pid", (uint64_t)getpid());
+	json_add_text(top, "name", vm->options.name);
+	json_object_object_add(top, "disk", disk_json(vm));
+	json_add_bool(top, "connected", vm->connected);
+	json_add_text(top, "engine", engine_name(vm->options.engine));
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		json_object_array_add(queues, queue_json(&vm->queues[i]));
+	json_object_object_add(top, "queues", queues);
+	return top;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Unix stream sockets: the front-end's and the control socket. */
+#ifndef NVRING_UNIX_SOCKET_H
+#define NVRING_UNIX_SOCKET_H
+
+#include <sys/types.h>
+
+/**
+ * unix_socket_listen() - create a listening socket
+ * @option: names the path in messages, such as "--socket"
+ * @path: where; a socket that nobody listens on any more is replaced
+ * @mode: of the socket's file from the first moment on, 0 as the umask says
+ *
+ * Return: the socket, non-blocking, or -errno; the cause is logged.
+ */
+int unix_socket_listen(const char *option, const char *path, mode_t mode);
+
+/**
+ * unix_socket_connect() - connect to a listening socket
+ * @path: where
+ *
+ * Return: the socket, blocking, or -errno.
+ */
+int unix_socket_connect(const char *path);
+
+#endif
