@@ -82,13 +82,13 @@ static int serve_lines(struct client *client)
 
 	while (!err && !client->answer && client->line_bytes) {
 		char *end = memchr(client->line, '\n', client->line_bytes);
-		size_t length = end ? (size_t)(end - client->line) : 0;
+		size_t length = end ? (size_t)(end - client->line) + 1 : 0;
 
 		if (!end)
 			break;
 		be_patient(client);
 		err = answer(client, rpc_answer(client->control->vm, client->line, length));
-		client->line_bytes -= length + 1;
+		client->line_bytes -= length;
 		memmove(client->line, end + 1, client->line_bytes);
 	}
 	if (err || client->answer || client->line_bytes < sizeof(client->line))

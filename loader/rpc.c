@@ -177,11 +177,15 @@ static struct json_object *parse(const char *text, size_t length, struct answer 
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *request;
 	enum json_tokener_error err;
+	size_t end;
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	request = json_tokener_parse_ex(tokener, text, (int)length);
 	err = json_tokener_get_error(tokener);
-	if (err == json_tokener_success && json_tokener_get_parse_end(tokener) < length)
+	end = json_tokener_get_parse_end(tokener);
+	while (end < length && text[end] && strchr(" \t\r\n", text[end]))
+		end++;
+	if (err == json_tokener_success && end < length)
 		err = json_tokener_error_parse_unexpected;
 	if (err == json_tokener_success && json_object_is_type(request, json_type_object)) {
 		json_tokener_free(tokener);

@@ -25,8 +25,8 @@ struct json_object;
 /**
  * rpc_answer() - act on one request
  * @vm: what it acts on
- * @text: the request, not terminated
- * @length: its bytes
+ * @text: the request, a line
+ * @length: its bytes, the newline included
  *
  * Return: the answer's text without a newline, to be freed, or NULL when none is due.
  */

@@ -35,6 +35,7 @@ static void clean_up(void)
 		if (daemon_alive(daemon))
 			daemon_kill(daemon);
 		unlink(daemon->socket);
+		unlink(daemon->control);
 		unlink(daemon->image);
 		unlink(daemon->log);
 		rmdir(daemon->directory);
@@ -126,6 +127,8 @@ static void run(struct daemon *daemon, bool image)
 	words[count++] = "serve";
 	words[count++] = "--socket";
 	words[count++] = daemon->socket;
+	words[count++] = "--control";
+	words[count++] = daemon->control;
 	if (image) {
 		words[count++] = "--image";
 		words[count++] = daemon->image;
@@ -216,6 +219,7 @@ void daemon_start(struct daemon *daemon, uint64_t bytes, const char *options)
 		if (!mkdtemp(daemon->directory))
 			die("%s: %s", daemon->directory, strerror(errno));
 		snprintf(daemon->socket, sizeof(daemon->socket), "%s/socket", daemon->directory);
+		snprintf(daemon->control, sizeof(daemon->control), "%s/control", daemon->directory);
 		snprintf(daemon->image, sizeof(daemon->image), "%s/image", daemon->directory);
 		snprintf(daemon->log, sizeof(daemon->log), "%s/log", daemon->directory);
 		daemon->image_fd = -1;

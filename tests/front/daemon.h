@@ -14,6 +14,7 @@
 struct daemon {
 	char directory[64];
 	char socket[96];
+	char control[96]; /* its control socket */
 	char image[96];
 	char log[96];
 	const char *options; /* kept for daemon_start() again */

@@ -141,6 +141,9 @@ bool front_arm(struct front_queue *queue);
 /* front_poll() - a finished request's head, or -1; frees its descriptors. @ret_len may be NULL */
 int front_poll(struct front_queue *queue, uint32_t *ret_len);
 
+/* front_arm() - ask for an interrupt at the next used entry; true when one came meanwhile */
+bool front_arm(struct front_queue *queue);
+
 /* front_wait() - the same, waiting for interrupts; ends the program after @ms */
 int front_wait(struct front_queue *queue, int ms, uint32_t *ret_len);
 
