@@ -75,13 +75,19 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 /* What a queue needs to be served by BPF, beside the engine itself. */
 static int check_queue(const struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
 {
+	struct vm *vm = queue->vm;
+	int err;
+
 	if (queue->kick_fd < 0)
 		return refuse(ret_why, -EINVAL, "the front-end gave no doorbell eventfd");
-	if (queue->inflight && !queue->vm->inflight_is_map)
+	if (!queue->inflight)
+		return 0;
+	if (vm->inflight_map < 0)
 		return refuse(ret_why, -EINVAL,
 			      "the front-end's in-flight area is not one BPF can write: start the "
 			      "daemon with another engine than the worker, then the guest");
-	return 0;
+	err = direct_maps_use_inflight(vm->maps, vm->inflight_map);
+	return err ? engine_refuse(ret_why, err, "the in-flight area") : 0;
 }
 
 static void enter_worker(struct vhost_queue *queue)
@@ -249,9 +255,11 @@ int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGIN
 			snprintf(ret_why, ENGINE_SENTENCE_BYTES, "no %s: %s", engine_name(engine),
 				 why);
 	}
-	if (!err)
-		queue->asked = engine;
-	return err;
+	if (err)
+		return err;
+	queue->asked = engine;
+	queue->vm->direct_asked |= engine != ENGINE_WORKER;
+	return 0;
 }
 
 int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vm.h"
 
+#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <string.h>
@@ -47,6 +48,8 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	if (!vm)
 		return -ENOMEM;
 	vm->options = *options;
+	vm->direct_asked = options->engine != ENGINE_WORKER;
+	vm->inflight_map = -1;
 	vm->backend.fd = -1;
 	vm->backend.claim_fd = -1;
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
@@ -140,7 +143,7 @@ static void drop_inflight(struct vm *vm)
 		munmap(vm->inflight_area, vm->inflight_bytes);
 	}
 	vm->inflight_area = NULL;
-	vm->inflight_is_map = false;
+	vm->inflight_map = fd_close(vm->inflight_map);
 }
 
 void vm_reset(struct vm *vm, enum vm_reset how)
@@ -169,7 +172,7 @@ int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *
 	uint64_t bytes = queues * inflight_queue_bytes(size);
 	_cleanup_close_ int fd = -1;
 
-	if (vm->options.engine != ENGINE_WORKER && queues <= vm->options.queues) {
+	if (vm->direct_asked && queues <= vm->options.queues) {
 		fd = direct_maps_new_inflight(vm->options.queues);
 		*ret_bytes = vm->options.queues * sizeof(struct inflight_largest);
 		if (fd >= 0)
@@ -180,14 +183,6 @@ int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *
 		return -errno;
 	*ret_bytes = bytes;
 	return fd_steal(&fd);
-}
-
-/* Have the direct engines track in the map a front-end brought. */
-static int use_inflight_map(struct vm *vm, int fd)
-{
-	int err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
-
-	return err ? err : direct_maps_use_inflight(vm->maps, fd);
 }
 
 static int check_inflight_file(int fd, uint64_t bytes, uint64_t offset, uint64_t *ret_page)
@@ -230,7 +225,8 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 	vm->inflight_queues = queues;
 	vm->inflight_size = size;
 	vm->inflight_stride = stride;
-	/* A map at an odd place, or one we cannot use, is memory all the same. */
-	vm->inflight_is_map = is_map && !offset && !use_inflight_map(vm, fd);
+	/* A map at an odd place is memory all the same. */
+	if (is_map && !offset)
+		vm->inflight_map = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return 0;
 }

@@ -43,10 +43,11 @@ struct vm {
 	uint16_t inflight_size; /* queue size the area is laid out for */
 	uint32_t inflight_queues;
 	uint64_t inflight_stride; /* bytes from one queue's part to the next */
-	bool inflight_is_map;	  /* it is vm->maps' in-flight map */
+	int inflight_map;	  /* it is this map, which BPF can write, or -1 */
 
 	struct direct_maps *maps; /* shared with BPF, NULL until a direct engine is wanted */
 	bool maps_heard;	  /* worker 0 listens to their calls */
+	bool direct_asked;	  /* an engine other than the worker was, at any time */
 	struct poller *poller;	  /* NULL until it is wanted */
 
 	struct vhost_queue queues[VM_QUEUES_MAX];
