@@ -55,7 +55,7 @@ bool direct_maps_suits(int fd, uint32_t queue_count);
 
 /**
  * direct_maps_use_inflight() - have the engines track in a map
- * @maps: no queue is served
+ * @maps: no queue that is served tracks elsewhere
  * @fd: for which direct_maps_suits() said true; stays the caller's
  *
  * Return: 0 or -errno.

@@ -10,9 +10,9 @@
 #include "util.h"
 #include "vm.h"
 
-#define DRAIN_POLL_NS	200000 /* first look; doubled up to the last */
-#define DRAIN_POLL_LAST 10000000
-#define SWEEP_NS	100000000 /* a missed event is found after so long at most */
+#define WAIT_FIRST_NS 20000 /* doubled up to the last */
+#define WAIT_LAST_NS  1000000
+#define SWEEP_NS      100000000 /* a missed event is found after so long at most */
 
 /* The part's first page goes to its first place in the window. */
 static uint32_t place(const void *part, size_t bytes, void **ret_pages)
@@ -86,6 +86,15 @@ static bool busy(const struct direct_queue *direct)
 	return load_once(&direct->state.in_flight) || is_held(direct);
 }
 
+void direct_queue_wait(struct direct_wait *wait)
+{
+	struct timespec nap;
+
+	wait->ns = wait->ns ? min(wait->ns * 2, (long)WAIT_LAST_NS) : WAIT_FIRST_NS;
+	nap = (struct timespec){ .tv_nsec = wait->ns };
+	nanosleep(&nap, NULL);
+}
+
 void direct_queue_await(const struct vhost_queue *queue)
 {
 	while (is_held(queue->direct))
@@ -95,13 +104,12 @@ void direct_queue_await(const struct vhost_queue *queue)
 void direct_queue_drain(struct vhost_queue *queue)
 {
 	struct direct_queue *direct = queue->direct;
-	struct timespec pause = { .tv_nsec = DRAIN_POLL_NS };
+	struct direct_wait wait = { 0 };
 
 	/* A run that began before this store may still take requests; its lock is seen. */
 	__atomic_store_n(&direct->mode, DIRECT_DRAIN, __ATOMIC_SEQ_CST);
 	while (busy(direct)) {
-		nanosleep(&pause, NULL);
-		pause.tv_nsec = min(pause.tv_nsec * 2, (long)DRAIN_POLL_LAST);
+		direct_queue_wait(&wait);
 		eventfd_write(queue->kick_fd, 1);
 	}
 }

@@ -23,6 +23,13 @@ void direct_queue_load(struct vhost_queue *queue);
  */
 void direct_queue_drain(struct vhost_queue *queue);
 
+/* Looking for what BPF is about to do: soon at first, then less and less often. */
+struct direct_wait {
+	long ns; /* of the last nap */
+};
+
+void direct_queue_wait(struct direct_wait *wait);
+
 /* direct_queue_await() - until the run of BPF that is under way, if any, has ended */
 void direct_queue_await(const struct vhost_queue *queue);
 

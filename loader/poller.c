@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "bpf_util.h"
 #include "direct_maps.h"
@@ -268,10 +267,13 @@ static void arm_kick(struct poller *poller, uint32_t index)
 	submit(poller, index, &sqe);
 }
 
-/* End the kick poll and see its last CQE; again and again, as an event can be missed. */
+/*
+ * End the kick poll and see its last CQE. Again and again, as a poll that is being run cannot be
+ * removed, and as an event can be missed.
+ */
 static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
 {
-	const struct timespec pause = { .tv_nsec = 200000 };
+	struct direct_wait wait = { 0 };
 	const struct io_uring_sqe sqe = {
 		.opcode = IORING_OP_POLL_REMOVE,
 		.flags = IOSQE_CQE_SKIP_SUCCESS,
@@ -281,8 +283,7 @@ static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
 
 	while (load_once(&queue->direct->kick_armed)) {
 		submit(poller, queue->index, &sqe);
-		for (int i = 0; i < 50 && load_once(&queue->direct->kick_armed); i++)
-			nanosleep(&pause, NULL);
+		direct_queue_wait(&wait);
 	}
 }
 
