@@ -28,7 +28,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /*
  * The safety net: events can be missed, so while there is traffic a timeout brings us back in any
- * case. When it finds none it is not set again, and the worker is told to look now and then.
+ * case. When it finds none it is not set again. Should its own event be missed, or an idle queue's
+ * doorbell, the worker's look once a second is left.
  */
 static __always_inline void poller_sweep(struct direct_run *run)
 {
@@ -37,11 +38,8 @@ static __always_inline void poller_sweep(struct direct_run *run)
 
 	if (queue->sweep_armed || !queue->sq_room)
 		return;
-	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy) {
-		if (queue->sweep_runs == queue->counters.runs)
-			direct_call_worker(queue);
+	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy)
 		return;
-	}
 	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE,
 			     SQE_TAG_DIRECT_SWEEP);
 	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, sweep_delay);

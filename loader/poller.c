@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -19,7 +20,8 @@
 
 #include "bpf/poller.skel.h"
 
-#define IDLE_MS 1 /* the thread sleeps after so long, in fact not before a jiffy */
+#define IDLE_MS	     1 /* the thread sleeps after so long, in fact not before a jiffy */
+#define REVIVE_TRIES 16
 
 /* A queue's ring: set up when it is first wanted, and kept. */
 struct poller_ring {
@@ -239,18 +241,48 @@ static void unpin_vring(const struct poller *poller, uint32_t index)
 	bpf_map_delete_elem(poller->rings[index].vring_fd, &poller->self_fd);
 }
 
-/* Write an SQE, while BPF writes none: the queue is not served, or drained. */
+/* Keep BPF from a queue for a moment. Its runs are short, and nothing interrupts them. */
+static void lock(struct direct_queue *direct)
+{
+	while (__atomic_fetch_or(&direct->lock, DIRECT_HELD, __ATOMIC_ACQUIRE) & DIRECT_HELD)
+		sched_yield();
+}
+
+/* Let BPF at it again; false when events came meanwhile, which are as good as missed. */
+static bool unlock(struct direct_queue *direct)
+{
+	return !(__atomic_exchange_n(&direct->lock, 0, __ATOMIC_RELEASE) & DIRECT_AGAIN);
+}
+
+static uint32_t *ring_word(struct poller *poller, uint32_t index, uint32_t offset)
+{
+	return (uint32_t *)&poller->memory[index].cq.byte[offset];
+}
+
+/* Write an SQE; the queue is locked. */
+static void write_sqe(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
+{
+	const struct direct_ring *ring = &poller->rings[index].ring;
+	uint32_t *tail = ring_word(poller, index, ring->sq_tail);
+	uint32_t used = *tail - load_once(ring_word(poller, index, ring->sq_head));
+	uint8_t *to = &poller->memory[index]
+			       .sq.byte[(*tail & (DIRECT_SQ_ENTRIES - 1)) * DIRECT_SQE_BYTES];
+
+	if (used >= DIRECT_SQ_ENTRIES)
+		return;
+	memset(to, 0, DIRECT_SQE_BYTES);
+	memcpy(to, sqe, sizeof(*sqe));
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+}
+
 static void submit(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
 {
-	struct direct_ring_memory *memory = &poller->memory[index];
-	const struct poller_ring *ring = &poller->rings[index];
-	uint32_t *tail = (uint32_t *)&memory->cq.byte[ring->ring.sq_tail];
-	uint32_t at = (*tail & (DIRECT_SQ_ENTRIES - 1)) * DIRECT_SQE_BYTES;
+	struct direct_queue *direct = &poller->vm->maps->queues[index];
 
-	memset(&memory->sq.byte[at], 0, DIRECT_SQE_BYTES);
-	memcpy(&memory->sq.byte[at], sqe, sizeof(*sqe));
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	ring_wake(ring->fd);
+	lock(direct);
+	write_sqe(poller, index, sqe);
+	unlock(direct);
+	ring_wake(poller->rings[index].fd);
 }
 
 static void arm_kick(struct poller *poller, uint32_t index)
@@ -343,6 +375,58 @@ void poller_set_call(struct poller *poller, struct vhost_queue *queue)
 	store_once(&queue->direct->has_call, by_sqe);
 	if (err)
 		log_error("queue %u: call file descriptor: %s", queue->index, strerror(-err));
+}
+
+/*
+ * Drop the doorbells from a CQ that is full of them, and with the room have the kernel post what it
+ * could not. It posts that without an event, and until then nothing else: BPF is not run again by
+ * itself. What is no doorbell fits: a request each, and there is room for more than those.
+ */
+static void drop_kicks(struct poller *poller, struct direct_queue *direct)
+{
+	const struct direct_ring *ring = &direct->ring;
+	uint32_t tail =
+		__atomic_load_n(ring_word(poller, direct->index, ring->cq_tail), __ATOMIC_ACQUIRE);
+	uint8_t *cqes = &poller->memory[direct->index].cq.byte[ring->cqes];
+	uint32_t to = tail;
+
+	for (uint32_t at = tail; at != direct->cq_next;) {
+		uint8_t *from = &cqes[(--at & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES];
+		const struct io_uring_cqe *cqe = (void *)from;
+
+		if (sqe_tag(cqe->user_data) != SQE_TAG_DIRECT_KICK) {
+			memmove(&cqes[(--to & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES], from,
+				DIRECT_CQE_BYTES);
+			continue;
+		}
+		direct->state.counters.kicks++;
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			direct->kick_armed = 0;
+	}
+	direct->cq_next = to;
+	__atomic_store_n(ring_word(poller, direct->index, ring->cq_head), to, __ATOMIC_RELEASE);
+	ring_flush(poller->rings[direct->index].fd);
+}
+
+void poller_revive(struct poller *poller, struct vhost_queue *queue)
+{
+	struct direct_queue *direct = queue->direct;
+	const struct io_uring_sqe nop = {
+		.opcode = IORING_OP_NOP,
+		.user_data = sqe_user_data(SQE_TAG_DIRECT_CANCEL, queue->index, 0),
+	};
+	bool unseen = true;
+
+	/* The NOP's own completion may come while we hold the queue. */
+	for (int i = 0; i < REVIVE_TRIES && unseen; i++) {
+		lock(direct);
+		if (load_once(ring_word(poller, queue->index, direct->ring.sq_flags)) &
+		    IORING_SQ_CQ_OVERFLOW)
+			drop_kicks(poller, direct);
+		write_sqe(poller, queue->index, &nop);
+		unseen = !unlock(direct);
+		ring_wake(poller->rings[queue->index].fd);
+	}
 }
 
 int poller_ring_fd(const struct poller *poller, uint32_t index)

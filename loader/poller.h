@@ -2,7 +2,8 @@
 /*
  * The poller engine's side in the daemon: its BPF program, and for each queue an SQPOLL ring in a
  * BPF map. One kernel thread serves all rings of the process. bpf/poller.bpf.c does the work.
- * Control thread only, which must be the process's main thread: it owns the pinned vring pages.
+ * Control thread only, but for what says otherwise; it must be the process's main thread, which
+ * owns the pinned vring pages.
  */
 #ifndef NVRING_POLLER_H
 #define NVRING_POLLER_H
@@ -54,6 +55,15 @@ void poller_rest(struct poller *poller);
 
 /* poller_set_call() - interrupts go to queue->call_fd from now on, -1 for none */
 void poller_set_call(struct poller *poller, struct vhost_queue *queue);
+
+/**
+ * poller_revive() - have BPF look at a queue, whatever it missed, and at a CQ that overflowed
+ * @poller: serves the queue
+ * @queue: the queue
+ *
+ * Any thread, while the queue is served or being stopped.
+ */
+void poller_revive(struct poller *poller, struct vhost_queue *queue);
 
 /* poller_ring_fd() - the ring of a queue, to wake its thread by; any thread */
 int poller_ring_fd(const struct poller *poller, uint32_t index);

@@ -145,6 +145,11 @@ void ring_wake(int ring_fd)
 	syscall(__NR_io_uring_enter, ring_fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0);
 }
 
+void ring_flush(int ring_fd)
+{
+	syscall(__NR_io_uring_enter, ring_fd, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
 int ring_register_region(int ring_fd, void *memory, uint64_t bytes)
 {
 	/* struct io_uring_region_desc and io_uring_mem_region_reg of Linux 6.13. */

@@ -70,6 +70,9 @@ int ring_register_eventfd(int ring_fd, int fd);
 /* ring_wake() - let the SQPOLL thread look at the SQ */
 void ring_wake(int ring_fd);
 
+/* ring_flush() - let the kernel post completions that the CQ had no room for */
+void ring_flush(int ring_fd);
+
 /**
  * ring_open_loop() - set up a ring for the loop engine, with 128-byte SQEs and 32-byte CQEs
  * @sq_entries: a power of two

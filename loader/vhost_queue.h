@@ -68,10 +68,10 @@ struct vhost_queue {
 	bool kick_armed; /* the worker polls kick_fd */
 	bool paused;	 /* drains: takes nothing new */
 	bool fault_reported;
-	bool sweep_pending;   /* requests waited when the worker last looked, */
-	uint16_t sweep_avail; /* from this avail index on */
-	uint64_t swept;	      /* how often that lasted */
-	bool help_published;  /* BPF knows of all we returned to it */
+	bool sweep_waits;    /* BPF was to run soon when the worker last looked, */
+	uint64_t sweep_runs; /* after so many runs */
+	uint64_t swept;	     /* how often it did not */
+	bool help_published; /* BPF knows of all we returned to it */
 	__u64 inflight_counter;
 };
 

@@ -22,7 +22,7 @@
 
 #define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
 #define SPIN_PROOF	8	/* short sleeps in a row before it grows */
-#define SWEEP_SLEEP_S	1	/* between looks at idle queues that BPF serves */
+#define SWEEP_SLEEP_S	1	/* between looks at queues that BPF serves */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
 static uint64_t now_ns(void)
@@ -227,35 +227,33 @@ static void kicks_off(struct worker *worker)
 		virtqueue_kicks_off(&worker->queues[i]->state, &worker->queues[i]->vring);
 }
 
-/* Queues that BPF serves and that are idle: look after them once a second. */
+/* Look after queues that BPF serves, once a second; false when none needs that. */
 static bool sweep(struct worker *worker)
 {
 	uint64_t now = now_ns();
-	bool idle = false;
+	bool any = false;
 
 	if (now - worker->swept_ns < SWEEP_SLEEP_S * 1000000000ULL)
 		return true;
-	for (uint32_t i = 0; i < worker->helped_count; i++) {
-		idle |= worker_help_idle(worker->helped[i]);
-		worker_help_sweep(worker->helped[i]);
-	}
-	worker->swept_ns = idle ? now : 0;
-	return idle;
+	for (uint32_t i = 0; i < worker->helped_count; i++)
+		any |= worker_help_sweep(worker->helped[i]);
+	worker->swept_ns = any ? now : 0;
+	return any;
 }
 
 static void sleep_until_event(struct worker *worker)
 {
 	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
-	bool polled, idle = worker->helped_count && sweep(worker);
+	bool polled, sweeps = worker->helped_count && sweep(worker);
 	struct io_uring_cqe *cqe;
 	uint64_t start;
 
 	if (!kicks_on(worker, &polled)) {
-		if (!polled && idle)
+		if (!polled && sweeps)
 			limit = (struct __kernel_timespec){ .tv_sec = SWEEP_SLEEP_S };
 		start = now_ns();
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
-						 polled || idle ? &limit : NULL, NULL);
+						 polled || sweeps ? &limit : NULL, NULL);
 		adapt_spin(worker, now_ns() - start);
 	}
 	kicks_off(worker);

@@ -67,7 +67,7 @@ struct worker {
 	struct io *waiting, **waiting_tail; /* for a bounce buffer */
 	struct chain_table table;	    /* scratch */
 	struct guest_buffers *buffers;	    /* registered guest memory, or NULL */
-	uint64_t swept_ns;		    /* when idle queues of BPF's were last looked at */
+	uint64_t swept_ns;		    /* when queues of BPF's were last looked after */
 };
 
 /**

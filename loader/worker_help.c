@@ -65,21 +65,33 @@ void worker_help_publish(struct vhost_queue *queue)
 	eventfd_write(queue->kick_fd, 1);
 }
 
-bool worker_help_idle(const struct vhost_queue *queue)
+/* Whether BPF ought to run soon: for requests under way or waiting, or what it armed to come back.
+ */
+static bool expected(const struct vhost_queue *queue)
 {
-	return queue->engine == ENGINE_POLLER && !load_once(&queue->direct->sweep_armed);
+	const struct direct_queue *direct = queue->direct;
+
+	if (load_once(&direct->state.in_flight) || load_once(&direct->sweep_armed) ||
+	    load_once(&direct->look_armed))
+		return true;
+	return !(load_once(&direct->state.flags) & QUEUE_BROKEN) &&
+	       vring_avail_idx(&queue->vring) != load_once(&direct->state.last_avail);
 }
 
-void worker_help_sweep(struct vhost_queue *queue)
+bool worker_help_sweep(struct vhost_queue *queue)
 {
-	uint16_t avail = load_once(&queue->direct->state.last_avail);
-	bool pending = worker_help_idle(queue) && vring_avail_idx(&queue->vring) != avail &&
-		       !(load_once(&queue->direct->state.flags) & QUEUE_BROKEN);
+	uint64_t runs;
+	bool waits;
 
-	if (pending && queue->sweep_pending && queue->sweep_avail == avail) {
+	if (queue->engine != ENGINE_POLLER)
+		return queue->engine != ENGINE_LOOP; /* it is being started */
+	runs = load_once(&queue->direct->counters.runs);
+	waits = expected(queue);
+	if (waits && queue->sweep_waits && queue->sweep_runs == runs) {
 		queue->swept++;
-		eventfd_write(queue->kick_fd, 1);
+		poller_revive(queue->vm->poller, queue);
 	}
-	queue->sweep_pending = pending;
-	queue->sweep_avail = avail;
+	queue->sweep_waits = waits;
+	queue->sweep_runs = runs;
+	return true;
 }

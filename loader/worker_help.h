@@ -24,15 +24,15 @@ void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_
 void worker_help_publish(struct vhost_queue *queue);
 
 /**
- * worker_help_idle() - whether a queue is to be looked at now and then
+ * worker_help_sweep() - look after a queue, once a second
  * @queue: a queue the worker helps with
  *
- * While there is traffic the poller comes back by itself (bpf/poller.bpf.c); an idle queue's one
- * doorbell could be missed.
+ * BPF can miss events, even that of the timeout which is to bring it back (bpf/poller.bpf.c), and
+ * an idle queue's one doorbell. One that has something to wait for, and did not run since the last
+ * look, is brought back.
+ *
+ * Return: whether the queue is to be looked after.
  */
-bool worker_help_idle(const struct vhost_queue *queue);
-
-/* worker_help_sweep() - look: requests that have waited since the last look ring a bell */
-void worker_help_sweep(struct vhost_queue *queue);
+bool worker_help_sweep(struct vhost_queue *queue);
 
 #endif
