@@ -32,18 +32,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A part of the disk that no driver had before. */
-static uint64_t take_part(uint32_t blocks)
-{
-	static uint64_t sector;
-	uint64_t part = sector;
-
-	sector += (uint64_t)blocks * (VERIFY_BLOCK / 512);
-	if (sector > IMAGE / 512)
-		die("the image is too small");
-	return part;
-}
-
+/* What the drivers wrote is on the disk. */
 static void check_image(const char *what, const struct verify *verify, uint32_t count)
 {
 	uint32_t wrong = 0;
@@ -70,7 +59,7 @@ static void one_queue(const char *what, uint64_t without, bool odd)
 		.socket = daemon_.socket, .size = 64, .memory = MEMORY, .without = without
 	};
 	struct verify_options options = {
-		.sector = take_part(1024), .blocks = 1024, .depth = 64, .odd = odd
+		.sector = verify_part(1024), .blocks = 1024, .depth = 64, .odd = odd
 	};
 	pthread_t thread[VCPUS];
 	struct verify verify;
@@ -105,7 +94,7 @@ static void many_queues(uint32_t queues)
 
 	front_open(&front, &open);
 	for (uint32_t i = 0; i < queues; i++) {
-		struct verify_options options = { .sector = take_part(64),
+		struct verify_options options = { .sector = verify_part(64),
 						  .blocks = 64,
 						  .depth = 8 };
 
@@ -176,7 +165,7 @@ static uint64_t sleeps(void)
 static void pauses(const char *what, uint64_t without)
 {
 	struct front_options open = { .socket = daemon_.socket, .size = 16, .without = without };
-	struct verify_options options = { .sector = take_part(64), .blocks = 64, .depth = 1 };
+	struct verify_options options = { .sector = verify_part(64), .blocks = 64, .depth = 1 };
 	struct verify verify;
 	uint64_t before;
 
@@ -204,7 +193,7 @@ static void full(const char *what, uint16_t size, bool odd)
 {
 	struct front_options open = { .socket = daemon_.socket, .size = size, .memory = MEMORY };
 	struct verify_options options = {
-		.sector = take_part(size * 4U), .blocks = size * 4U, .depth = size, .odd = odd
+		.sector = verify_part(size * 4U), .blocks = size * 4U, .depth = size, .odd = odd
 	};
 	struct verify verify;
 

@@ -12,6 +12,15 @@
 #define WORDS	   (VERIFY_BLOCK / sizeof(uint64_t))
 #define ID_BYTES   20
 
+uint64_t verify_part(uint32_t blocks)
+{
+	static uint64_t next;
+	uint64_t sector = next;
+
+	next += (uint64_t)blocks * (VERIFY_BLOCK / 512);
+	return sector;
+}
+
 void verify_init(struct verify *verify, struct front_queue *queue,
 		 const struct verify_options *options)
 {

@@ -45,6 +45,9 @@ struct verify {
 	uint64_t done, wrong, failed; /* requests; with other bytes; with another status than OK */
 };
 
+/* verify_part() - the sector where so many blocks begin that no driver had before */
+uint64_t verify_part(uint32_t blocks);
+
 /* verify_init() - a driver for a queue whose descriptors are all free */
 void verify_init(struct verify *verify, struct front_queue *queue,
 		 const struct verify_options *options);
