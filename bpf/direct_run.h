@@ -11,6 +11,7 @@
 #define NVRING_DIRECT_RUN_H
 
 #include "direct_maps.h"
+#include "moderate.h"
 #include "notify.h"
 #include "plain.h"
 #include "sqe.h"
@@ -270,7 +271,7 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 	queue->returned_head = from + count;
 }
 
-/* direct_publish() - let the driver see what was given back, and note when it wants an interrupt */
+/* direct_publish() - let the driver see what was given back */
 static __always_inline void direct_publish(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
@@ -284,10 +285,41 @@ static __always_inline void direct_publish(const struct direct_run *run)
 				 queue->state.published);
 		queue->batch_count = 0;
 	}
+}
+
+/* direct_holds() - whether the driver can be told of completions later, with more of them */
+NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL)
+{
+	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
+	__u32 fresh = (__u16)(queue->state.published - queue->noted);
+	__u64 now;
+
+	queue->noted = queue->state.published;
+	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
+	    !moderate_applies(&queue->moderation, queue->state.in_flight + owed)) {
+		moderate_rest(&queue->moderation);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	if (fresh)
+		moderate_completed(&queue->moderation, now, fresh);
+	return moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
+}
+
+/* direct_notify() - note whether the driver wants an interrupt now; 1 when it is held back */
+static __always_inline int direct_notify(const struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->state.published == queue->state.signalled)
+		return 0;
+	if (direct_holds(queue))
+		return 1;
 	if (notify_wanted(&queue->state, &run->vring)) {
 		queue->wanted = 1;
 		queue->state.counters.interrupts++;
 	}
+	return 0;
 }
 
 /* direct_status() - let /dev/zero write the status byte OK, as BPF has no means to */

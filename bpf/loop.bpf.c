@@ -50,11 +50,11 @@ static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *ru
 }
 
 /* loop_wait() - the CQ index to be called at: the next completion, or now */
-static __always_inline __u32 loop_wait(struct direct_run *run, __u32 sent)
+static __always_inline __u32 loop_wait(struct direct_run *run, int soon)
 {
 	struct direct_queue *queue = run->queue;
 
-	if (sent || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next ||
+	if (soon || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next ||
 	    direct_spins(queue))
 		return queue->cq_next;
 	/* What was announced before the doorbell was asked for is seen here. */
@@ -68,13 +68,13 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 {
 	struct direct_run run;
 	__u32 tail, sent, round;
+	int held;
 
 	if (loop_open(ring, &run))
 		return IOU_LOOP_STOP;
 	run.queue->counters.runs++;
 	tail = direct_dispatch_begin(&run);
 	direct_complete(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
-	direct_signal(&run);
 	if (run.queue->mode == DIRECT_ON) {
 		virtqueue_kicks_off(&run.queue->state, &run.vring);
 		nvr_for(round, 0, DIRECT_ROUNDS) {
@@ -82,14 +82,15 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 			if (!direct_pending(&run))
 				break;
 		}
-		direct_signal(&run);
 	}
+	held = direct_notify(&run);
+	direct_signal(&run);
 	sent = direct_dispatch_end(&run, tail);
 	if (sent)
 		bpf_io_uring_submit_sqes(ring, sent);
 	if (run.queue->pause || (run.queue->mode != DIRECT_ON && !run.queue->state.in_flight))
 		return IOU_LOOP_STOP;
-	params->cq_wait_idx = loop_wait(&run, sent);
+	params->cq_wait_idx = loop_wait(&run, sent || held);
 	return IOU_LOOP_CONTINUE;
 }
 

@@ -71,6 +71,7 @@ static __always_inline int poller_more(struct direct_run *run)
 
 	if (direct_pending(run))
 		return 1;
+	direct_notify(run);
 	if (queue->state.in_flight >= DIRECT_KICKS_OFF || !queue->spin_ns)
 		return direct_kicks(run);
 	virtqueue_kicks_off(&queue->state, &run->vring);
@@ -107,11 +108,11 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 		return 0;
 	tail = direct_dispatch_begin(&run);
 	direct_complete(&run, load_once(&run.queue->cq_seen));
-	direct_signal(&run);
-	if (run.queue->mode == DIRECT_ON) {
+	if (run.queue->mode == DIRECT_ON)
 		poller_dispatch(&run);
-		direct_signal(&run);
-	}
+	if (direct_notify(&run)) /* to see whether its time has come */
+		direct_look_later(&run);
+	direct_signal(&run);
 	if (vring_faulted(&run.vring)) /* the worker has the page mapped and brings us back */
 		direct_call_worker(run.queue);
 	return direct_dispatch_end(&run, tail);

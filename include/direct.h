@@ -11,6 +11,7 @@
 #define NVRING_DIRECT_H
 
 #include "inflight.h"
+#include "moderate.h"
 #include "request.h"
 #include "vring_window.h"
 
@@ -112,6 +113,7 @@ struct direct_queue {
 	__u32 pause;	      /* loop: the daemon wants its thread back */
 	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
 	__u32 wanted;	      /* the guest wants an interrupt it did not get yet */
+	__u32 noted;	      /* state.published when moderation last counted completions */
 	__u32 poller;	      /* 1 while the poller serves the queue, and not the loop */
 	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
 	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
@@ -133,6 +135,7 @@ struct direct_queue {
 	struct vring_window window;
 	struct direct_ring ring;
 	struct direct_counters counters;
+	struct moderation moderation;
 	__u64 inflight_counter;
 	__u64 self; /* address in the daemon */
 

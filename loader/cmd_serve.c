@@ -45,6 +45,7 @@ enum option_key {
 	OPT_PIN_MEMORY,
 	OPT_ENGINE,
 	OPT_VCPU_DISPATCH,
+	OPT_MODERATION,
 	OPT_NAME,
 	OPT_CONTROL,
 };
@@ -75,6 +76,10 @@ static const struct argp_option options[] = {
 	  4 },
 	{ "vcpu-dispatch", OPT_VCPU_DISPATCH, NULL, 0,
 	  "with the poller: a vCPU that rings a doorbell parses its requests itself", 4 },
+	{ "moderation", OPT_MODERATION, "on|off", 0,
+	  "with the poller and the loop: interrupts for several completions when many requests "
+	  "are under way (on)",
+	  4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
 	{ "workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4 },
 	{ "cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
@@ -212,6 +217,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_VCPU_DISPATCH:
 		vm->vcpu_dispatch = true;
 		return 0;
+	case OPT_MODERATION:
+		vm->moderation = !strcmp(argument, "on");
+		if (!vm->moderation && strcmp(argument, "off") != 0)
+			argp_error(state, "--moderation %s: on or off is wanted", argument);
+		return 0;
 	case OPT_PIN_MEMORY:
 		vm->pin_memory = true;
 		return 0;
@@ -335,7 +345,10 @@ int cmd_serve(int argc, char **argv)
 	};
 	struct settings settings = {
 		.socket_fd = -1,
-		.vm = { .queues = DEFAULT_QUEUES, .workers = 1, .spin_us = DEFAULT_SPIN_US },
+		.vm = { .queues = DEFAULT_QUEUES,
+			.workers = 1,
+			.spin_us = DEFAULT_SPIN_US,
+			.moderation = true },
 	};
 	char name[] = "nvring serve";
 

@@ -28,7 +28,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 8
+#define DIRECT_NAMED 9
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -43,10 +43,15 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 			struct named ret_named[DIRECT_NAMED])
 {
 	const struct named named[DIRECT_NAMED] = {
-		{ "runs", c->runs },	   { "busy", c->busy },
-		{ "missed", c->missed },   { "polls", c->armed },
-		{ "swept", queue->swept }, { "status writes", c->status_writes },
-		{ "stray", c->stray },	   { "by vCPUs", c->by_vcpu },
+		{ "runs", c->runs },
+		{ "busy", c->busy },
+		{ "missed", c->missed },
+		{ "polls", c->armed },
+		{ "swept", queue->swept },
+		{ "status writes", c->status_writes },
+		{ "stray", c->stray },
+		{ "by vCPUs", c->by_vcpu },
+		{ "held", queue->vm->maps->queues[queue->index].moderation.held },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)

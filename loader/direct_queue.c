@@ -63,6 +63,8 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->attention = 0;
 	direct->foreign = 0;
 	direct->wanted = 0;
+	direct->noted = direct->state.published;
+	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
 	direct->idle_since = 0;
 	direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
 	direct->batch_count = 0;

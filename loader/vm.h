@@ -23,6 +23,7 @@ struct vm_options {
 	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
 	bool vcpu_dispatch; /* with the poller */
+	bool moderation;    /* of interrupts, include/moderate.h */
 	enum engine engine;
 };
 

@@ -207,7 +207,7 @@ static void storm(const char *what, const char *daemon_options, double seconds, 
 		pthread_join(thread[i], NULL);
 	if (tables)
 		pthread_join(other, NULL);
-	finish(what, 100);
+	finish(what, options.depth);
 	end(what);
 	if (is_poller())
 		ok(counter("missed") && (tables || counter("swept")),
