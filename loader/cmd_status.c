@@ -77,14 +77,17 @@ static void print_counters(const char *title, struct json_object *counters)
 
 static void print_queue(struct json_object *queue)
 {
-	struct json_object *direct = json_object_object_get(queue, "direct");
+	struct json_object *direct = json_object_object_get(queue, "direct"), *measured;
 	const char *broken = text_of(queue, "broken");
 
 	printf("queue %" PRIu64 ": ", number_of(queue, "queue"));
 	if (!is_true(queue, "running")) {
 		printf("not running; asked for: %s\n", text_of(queue, "asked"));
 	} else {
-		printf("%s: %s\n", text_of(queue, "engine"), text_of(queue, "why"));
+		printf("%s: %s", text_of(queue, "engine"), text_of(queue, "why"));
+		if (json_object_object_get_ex(queue, "measured_s", &measured))
+			printf(", measured %s s ago", json_object_get_string(measured));
+		putchar('\n');
 		printf("  %-9s size %" PRIu64 " in flight %" PRIu64 "%s%s\n", "ring",
 		       number_of(queue, "size"), number_of(queue, "in_flight"),
 		       *broken ? " BROKEN: " : "", broken);

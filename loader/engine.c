@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "chooser.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
 #include "log.h"
@@ -59,6 +60,9 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 	if (vm->options.pin_memory)
 		return refuse(ret_why, -EINVAL,
 			      "--pin-memory is for the worker: start the daemon without it");
+	err = engine == ENGINE_LOOP ? loop_check(ret_why) : 0;
+	if (err)
+		return err;
 	if (!vm->maps_heard) {
 		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
 		if (!err)
@@ -67,9 +71,7 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 			return engine_refuse(ret_why, err, "the kernel refuses BPF maps");
 		vm->maps_heard = true;
 	}
-	if (engine == ENGINE_LOOP)
-		return loop_check(ret_why);
-	return vm->poller ? 0 : poller_open(vm, &vm->poller, ret_why);
+	return engine == ENGINE_LOOP || vm->poller ? 0 : poller_open(vm, &vm->poller, ret_why);
 }
 
 /* What a queue needs to be served by BPF, beside the engine itself. */
@@ -229,17 +231,27 @@ int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
 
 void engine_start(struct vhost_queue *queue)
 {
-	enum engine asked = queue->asked;
-	char why[ENGINE_SENTENCE_BYTES];
+	char reason[ENGINE_SENTENCE_BYTES] = "it was asked for", why[ENGINE_SENTENCE_BYTES];
+	enum engine to = queue->asked;
 
+	if (to == ENGINE_AUTO)
+		to = chooser_begin(queue->vm, reason);
 	enter_worker(queue);
-	explain(queue, "it was asked for");
-	if (asked == ENGINE_WORKER || asked == ENGINE_AUTO)
-		return;
-	if (!engine_switch(queue, asked, "it was asked for", why))
+	if (!engine_switch(queue, to, reason, why))
 		return;
 	explain(queue, why);
 	log_warn("%s; a worker serves it", why);
+}
+
+/* The chooser has it from the next time on that it looks. */
+static void ask_auto(struct vhost_queue *queue)
+{
+	char reason[ENGINE_SENTENCE_BYTES];
+
+	if (!queue->running)
+		return;
+	chooser_begin(queue->vm, reason);
+	explain(queue, reason);
 }
 
 int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])
@@ -247,9 +259,11 @@ int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGIN
 	char why[ENGINE_WHY_BYTES];
 	int err = 0;
 
-	if (engine != ENGINE_AUTO && queue->running) {
+	if (engine == ENGINE_AUTO) {
+		ask_auto(queue);
+	} else if (queue->running) {
 		err = engine_switch(queue, engine, "it was asked for", ret_why);
-	} else if (engine != ENGINE_AUTO) {
+	} else {
 		err = engine_check(queue->vm, engine, why);
 		if (err)
 			snprintf(ret_why, ENGINE_SENTENCE_BYTES, "no %s: %s", engine_name(engine),

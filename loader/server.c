@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "chooser.h"
 #include "control.h"
 #include "counters.h"
 #include "log.h"
@@ -131,6 +132,8 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	server->vm = vm;
 	vhost_user_init(&server->connection, vm);
 	err = add_sources(server, listen_fd);
+	if (err >= 0)
+		err = chooser_open(server->event, vm);
 	if (err >= 0 && control_fd >= 0)
 		err = control_open(server->event, vm, control_fd, &server->control);
 	if (err >= 0) {
@@ -143,6 +146,7 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	if (err < 0)
 		log_error("event loop: %s", strerror(-err));
 	control_close(server->control);
+	chooser_close(vm);
 	sd_event_source_disable_unref(server->listening);
 	sd_event_unref(server->event);
 	free(server);

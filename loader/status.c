@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
+#include "chooser.h"
 #include "counters.h"
 #include "direct.h"
 #include "json_add.h"
@@ -32,6 +33,8 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_add_text(object, "engine", queue->running ? engine_name(queue->engine) : NULL);
 	json_add_text(object, "asked", engine_name(queue->asked));
 	json_add_text(object, "why", queue->running ? queue->engine_why : NULL);
+	if (queue->running && queue->asked == ENGINE_AUTO && chooser_measured_s(queue->vm) >= 0)
+		json_add_number(object, "measured_s", (uint64_t)chooser_measured_s(queue->vm));
 	json_add_number(object, "switches", queue->switches);
 	json_add_number(object, "pause_us", queue->pause_ns / 1000);
 	json_add_number(object, "in_flight", in_flight(queue));

@@ -50,6 +50,7 @@ struct vm {
 	bool maps_heard;	  /* worker 0 listens to their calls */
 	bool direct_asked;	  /* an engine other than the worker was, at any time */
 	struct poller *poller;	  /* NULL until it is wanted */
+	struct chooser *chooser;  /* NULL while nothing measures */
 
 	struct vhost_queue queues[VM_QUEUES_MAX];
 	struct worker workers[VM_WORKERS_MAX];

@@ -8,7 +8,7 @@ mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
 lsblk -o NAME,SIZE,LOG-SEC,MOUNTPOINT
 mkdir -p /results/logs
 for engine in "$@"; do
-	for test in requests rings protocol recover; do
+	for test in requests rings protocol recover switch control; do
 		echo "## $engine $test"
 		NVRING_ENGINE=$engine timeout 400 build/tests/front/test_$test 2>/results/logs/$engine-$test
 		echo "## status $?"
