@@ -69,7 +69,10 @@ int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
  */
 int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES]);
 
-/* engine_ask_all() - the same for all queues of a VM, those to come included */
+/*
+ * engine_ask_all() - the same for all queues of a VM, those to come included. Should one fail that
+ * seemed able to, those before it have moved.
+ */
 int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES]);
 
 /**

@@ -26,8 +26,8 @@
 #define IMAGE	     ((uint64_t)QUEUES * DEPTH_MAX * BLOCK)
 #define STUCK_MS     15000
 #define SWITCHES     24 /* of a queue, as long as they do not take too long */
-#define SWITCHES_MIN 6
-#define PATIENCE_S   6.0
+#define SWITCHES_MIN 4	/* there and back, all queues at once and one after another */
+#define PATIENCE_S   3.0
 #define SAMPLES_MAX  4096
 #define GET_ID_EVERY 13 /* operations of a slot */
 #define CALL_SWAP_NS 15000000

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
 name=start
-out=$(tests/host/run --kernel 7 --seconds 960 front loop)
+out=$(tests/host/run --kernel 7 --seconds 960 front loop requests rings protocol recover control)
 while read -r line; do
 	case $line in
 	'## status 0') ok 0 "$name ends well" ;;

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Queues that move between all three engines under load, in the test host, whose kernel has them.
+# seconds: 1000
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
+
+name=start
+out=$(tests/host/run --kernel 7 --seconds 960 front loop switch)
+while read -r line; do
+	case $line in
+	'## status 0') ok 0 "$name ends well" ;;
+	'## status'*) ok 1 "$name ends well" ;;
+	'## '*) name=${line#'## '} ;;
+	*) relay "$name" "$line" ;;
+	esac
+done <<<"$out"
+grep '^# pause' <<<"$out"
+check "nothing was skipped" test -z "$(grep SKIP <<<"$out")"
+check "something was tested" test "$tap_count" -gt 20
+check "the kernel log is clean" kernel_log_clean build/host/front/dmesg
+tap_done
