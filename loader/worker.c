@@ -107,6 +107,8 @@ static void break_all(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->queue_count; i++)
 		virtqueue_break(&worker->queues[i]->state, QUEUE_FAULT_MEMORY_GONE);
+	for (uint32_t i = 0; i < worker->helped_count; i++)
+		worker_help_break(worker->helped[i], QUEUE_FAULT_MEMORY_GONE);
 }
 
 /*

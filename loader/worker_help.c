@@ -16,13 +16,16 @@ static void give(struct direct_queue *direct, uint16_t value)
 	__atomic_store_n(&direct->returned_tail, tail + 1, __ATOMIC_RELEASE);
 }
 
+static void stop(struct direct_queue *direct, uint16_t fault)
+{
+	direct->state.fault = fault;
+	__atomic_fetch_or(&direct->state.flags, QUEUE_BROKEN, __ATOMIC_SEQ_CST);
+}
+
 /* BPF could not make sense of the request, or not reach it, and neither can we. */
 static void broke(struct vhost_queue *queue, uint16_t head)
 {
-	struct queue_state *state = &queue->direct->state;
-
-	state->fault = queue->state.fault;
-	__atomic_fetch_or(&state->flags, QUEUE_BROKEN, __ATOMIC_SEQ_CST);
+	stop(queue->direct, queue->state.fault);
 	give(queue->direct, head | DIRECT_RETURN_DROPPED);
 	queue->help_published = false;
 }
@@ -47,6 +50,15 @@ void worker_help_serve(struct worker *worker, struct vhost_queue *queue)
 	}
 	if (queue->vm->poller)
 		ring_wake(poller_ring_fd(queue->vm->poller, queue->index));
+}
+
+void worker_help_break(struct vhost_queue *queue, enum queue_fault fault)
+{
+	if (load_once(&queue->direct->state.flags) & QUEUE_BROKEN)
+		return;
+	stop(queue->direct, (uint16_t)fault);
+	queue->state.fault = (uint16_t)fault;
+	worker_io_report(queue);
 }
 
 void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_len)

@@ -12,6 +12,9 @@
  */
 void worker_help_serve(struct worker *worker, struct vhost_queue *queue);
 
+/* worker_help_break() - stop a queue that BPF serves, and say why, unless it is stopped already */
+void worker_help_break(struct vhost_queue *queue, enum queue_fault fault);
+
 /**
  * worker_help_return() - a handed request is over, its status byte written
  * @queue: where it is from
