@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REPLY_MS 20000
+#define REPLY_MS     20000
+#define CONFIG_BYTES 60 /* of struct virtio_blk_config */
 
 void die(const char *format, ...)
 {
@@ -323,6 +324,29 @@ uint16_t front_queue_stop(struct front_queue *queue)
 	return (uint16_t)reply.payload.state.num;
 }
 
+void front_config(struct front *front, struct virtio_blk_config *ret_config)
+{
+	union vhost_user_payload ask = { .config.size = CONFIG_BYTES };
+	struct vhost_user_message reply;
+
+	if (front_send(front, VHOST_USER_GET_CONFIG, &ask, VHOST_USER_CONFIG_HEADER + CONFIG_BYTES,
+		       NULL, 0, 0) ||
+	    front_receive(front, &reply))
+		die("GET_CONFIG: no reply");
+	memcpy(ret_config, reply.payload.config.data, sizeof(*ret_config));
+}
+
+void front_queue_free(struct front_queue *queue)
+{
+	if (queue->kick_fd >= 0)
+		close(queue->kick_fd);
+	if (queue->call_fd >= 0)
+		close(queue->call_fd);
+	if (queue->err_fd >= 0)
+		close(queue->err_fd);
+	queue->kick_fd = queue->call_fd = queue->err_fd = -1;
+}
+
 static void set_inflight(struct front *front, const struct front_options *options)
 {
 	union vhost_user_payload payload = {
@@ -382,16 +406,8 @@ void front_open(struct front *front, const struct front_options *options)
 void front_close(struct front *front)
 {
 	close(front->socket);
-	for (uint32_t i = 0; i < front->queue_count; i++) {
-		struct front_queue *queue = &front->queue[i];
-
-		if (queue->kick_fd >= 0)
-			close(queue->kick_fd);
-		if (queue->call_fd >= 0)
-			close(queue->call_fd);
-		if (queue->err_fd >= 0)
-			close(queue->err_fd);
-	}
+	for (uint32_t i = 0; i < front->queue_count; i++)
+		front_queue_free(&front->queue[i]);
 	for (uint32_t i = 0; i < front->regions; i++) {
 		struct front_region *region = &front->region[i];
 

@@ -116,11 +116,15 @@ void front_alloc_in(struct front *front, uint32_t region, uint64_t offset);
 void *front_at(struct front *front, uint64_t gpa);
 uint64_t front_gpa(struct front *front, const void *memory);
 
+/* front_config() - the configuration space */
+void front_config(struct front *front, struct virtio_blk_config *ret_config);
+
 /* front_queue_init() - lay a ring out as Linux does; front_queue_start() sets it up and enables it
  */
 void front_queue_init(struct front *front, uint32_t index, const struct front_options *options);
 void front_queue_start(struct front_queue *queue);
-uint16_t front_queue_stop(struct front_queue *queue);	     /* GET_VRING_BASE: the avail index */
+void front_queue_free(struct front_queue *queue);     /* its eventfds, before it is laid out anew */
+uint16_t front_queue_stop(struct front_queue *queue); /* GET_VRING_BASE: the avail index */
 void front_queue_call_fd(struct front_queue *queue, int fd); /* SET_VRING_CALL */
 
 /* The driver. front_add() builds a chain, front_add_table() one in the caller's indirect table.

@@ -434,8 +434,6 @@ int main(int argc, char **argv)
 	struct front_options open = { 0 };
 	static struct stream streams[FRONT_QUEUES_MAX];
 	struct virtio_blk_config config;
-	union vhost_user_payload ask = { .config.size = 60 };
-	struct vhost_user_message reply;
 	uint64_t start, server_ns, client_ns;
 	struct timespec cpu;
 	cpu_set_t set;
@@ -457,11 +455,7 @@ int main(int argc, char **argv)
 	if (!settings.event_idx)
 		open.without |= BIT64(VIRTIO_RING_F_EVENT_IDX);
 	front_open(&front, &open);
-	if (front_send(&front, VHOST_USER_GET_CONFIG, &ask, VHOST_USER_CONFIG_HEADER + 60, NULL, 0,
-		       0) ||
-	    front_receive(&front, &reply))
-		die("GET_CONFIG: no reply");
-	memcpy(&config, reply.payload.config.data, sizeof(config));
+	front_config(&front, &config);
 	blocks = config.capacity / (settings.bytes / 512);
 	if (!blocks)
 		die("the disk has no %u bytes", settings.bytes);

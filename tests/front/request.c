@@ -21,7 +21,6 @@
 #define QUEUE_SIZE    256
 #define SEGMENTS_MAX  (QUEUE_SIZE - 2U)
 #define EXIT_STATUS   10
-#define CONFIG_BYTES  60
 #define ARGUMENTS_MAX 3
 
 struct settings {
@@ -72,18 +71,6 @@ static uint64_t argument(uint32_t index)
 	return value;
 }
 
-static void get_config(struct virtio_blk_config *ret_config)
-{
-	union vhost_user_payload ask = { .config.size = CONFIG_BYTES };
-	struct vhost_user_message reply;
-
-	if (front_send(&front, VHOST_USER_GET_CONFIG, &ask, VHOST_USER_CONFIG_HEADER + CONFIG_BYTES,
-		       NULL, 0, 0) ||
-	    front_receive(&front, &reply))
-		die("GET_CONFIG: no reply");
-	memcpy(ret_config, reply.payload.config.data, sizeof(*ret_config));
-}
-
 /* The driver's way to turn the write cache off, virtio 1.3 §5.2.5.2. */
 static void set_write_through(void)
 {
@@ -110,7 +97,7 @@ static int print_config(void)
 	};
 	struct virtio_blk_config config;
 
-	get_config(&config);
+	front_config(&front, &config);
 	printf("sectors %llu\nblock %u\n", (unsigned long long)config.capacity, config.blk_size);
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (front.features & BIT64(features[i].bit))
