@@ -252,7 +252,8 @@ void front_queue_init(struct front *front, uint32_t index, const struct front_op
 	struct front_queue *queue = &front->queue[index];
 	uint16_t size = options->size ? options->size : 128;
 	size_t used = (size * 16UL + 6 + size * 2UL + 63) / 64 * 64 + options->used_offset;
-	char *area = front_alloc(front, used + 6 + size * 8UL, 4096, NULL);
+	uint32_t align = options->ring_align ? options->ring_align : 4096;
+	char *area = front_alloc(front, used + 6 + size * 8UL, align, NULL);
 
 	*queue = (struct front_queue){
 		.front = front,

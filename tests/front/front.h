@@ -57,6 +57,7 @@ struct front_options {
 	bool inflight;		   /* ask for an in-flight area, or give back @inflight_fd */
 	int inflight_fd;	   /* from an earlier connection, or -1 */
 	uint64_t inflight_bytes;
+	uint32_t ring_align;  /* of the area the ring is laid out in, a page when 0 */
 	uint32_t used_offset; /* bytes the used ring is moved by, a multiple of 4 */
 	uint16_t first_index; /* the rings' indices start here */
 };
