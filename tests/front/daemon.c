@@ -19,6 +19,8 @@
 
 #define DAEMONS_MAX 64
 
+#define SECTOR 512
+
 static int points, failures;
 static struct daemon *daemons[DAEMONS_MAX];
 static int daemon_count;
@@ -86,7 +88,7 @@ const char *engine(void)
 
 uint8_t image_pattern(uint64_t offset)
 {
-	return (uint8_t)((offset >> 9) * 31 + (offset & 511) * 7 + 1);
+	return (uint8_t)(offset / SECTOR * 31 + offset % SECTOR * 7 + 1);
 }
 
 bool is_pattern(const char *data, uint64_t offset, uint32_t bytes)
@@ -107,8 +109,9 @@ static void make_image(struct daemon *daemon, uint64_t bytes)
 	for (uint64_t at = 0; at < bytes; at += 1 << 20) {
 		uint64_t now = bytes - at < 1 << 20 ? bytes - at : 1 << 20;
 
-		for (uint64_t i = 0; i < now; i++)
-			chunk[i] = image_pattern(at + i);
+		for (uint64_t i = 0; i < now; i += SECTOR)
+			for (uint32_t byte = 0; byte < SECTOR; byte++) /* a loop for vectors */
+				chunk[i + byte] = (uint8_t)(image_pattern(at + i) + byte * 7);
 		if (pwrite(daemon->image_fd, chunk, now, (off_t)at) != (ssize_t)now)
 			die("%s: %s", daemon->image, strerror(errno));
 	}

@@ -373,7 +373,7 @@ static uint16_t used_idx(const struct hostile *hostile)
 	return *(volatile uint16_t *)&hostile->queue->used->idx;
 }
 
-static void set_up_anew(struct hostile *hostile)
+void hostile_reset(struct hostile *hostile)
 {
 	front_queue_stop(hostile->queue);
 	front_queue_free(hostile->queue);
@@ -397,7 +397,7 @@ void hostile_init(struct hostile *hostile, struct front *front, uint32_t queue,
 		.random = 88172645463325252ULL,
 	};
 	hostile->open.size = RING_SIZE;
-	set_up_anew(hostile);
+	hostile_reset(hostile);
 }
 
 uint32_t hostile_kinds(void)
@@ -412,12 +412,12 @@ void hostile_attack(struct hostile *hostile, uint32_t kind)
 
 	hostile->attacks++;
 	if (attack->flags & JUDGED && used_idx(hostile) != hostile->queue->avail_idx)
-		set_up_anew(hostile);
+		hostile_reset(hostile);
 	attack->run(hostile);
 	reported = readable(hostile->queue->err_fd, attack->flags & BREAKS ? REPORT_MS : GRACE_MS);
 	hostile->broken += reported;
 	if (attack->flags & BREAKS && !reported && !hostile->unreported++)
 		printf("# %s: not reported in %d ms\n", attack->name, REPORT_MS);
 	if (reported || attack->flags & SPOILS || hostile_random(hostile) % 8 == 0)
-		set_up_anew(hostile);
+		hostile_reset(hostile);
 }

@@ -40,6 +40,9 @@ uint32_t hostile_kinds(void);
  * as a reset of the device does */
 void hostile_attack(struct hostile *hostile, uint32_t kind);
 
+/* hostile_reset() - set the queue up anew */
+void hostile_reset(struct hostile *hostile);
+
 /* hostile_random() - a number */
 uint64_t hostile_random(struct hostile *hostile);
 

@@ -17,10 +17,10 @@
 #include "hostile.h"
 #include "verify.h"
 
-#define IMAGE	   (64ULL << 20)
+#define IMAGE	   (32ULL << 20)
 #define HOSTILE_AT 2048ULL  /* its disk's first block in the image */
-#define VICTIM_AT  67584ULL /* the other's; there is room between */
-#define DISK	   61440ULL /* blocks of each */
+#define VICTIM_AT  34816ULL /* the other's; there is room between */
+#define DISK	   28672ULL /* blocks of each */
 #define SECONDS	   4	    /* of attacks, unless NVRING_ATTACK_SECONDS is set; one of each kind */
 #define RATE_LEAST 5	    /* requests a second that the other does meanwhile, at least */
 
@@ -122,17 +122,17 @@ static void attack(const char *what, struct hostile *hostile, struct daemon *ima
 }
 
 /* The queue serves a driver that has come to its senses. */
-static void serves(const char *what, struct front *sane, uint64_t sector)
+static void serves(const char *what, struct front_queue *queue, uint64_t sector)
 {
 	struct front_request request;
 	char written[4096];
 
-	front_request_init(sane, &request, sizeof(written));
+	front_request_init(queue->front, &request, sizeof(written));
 	memset(written, 0xa5, sizeof(written));
 	memcpy(request.data, written, sizeof(written));
-	ok(!front_do(&sane->queue[0], &request, VIRTIO_BLK_T_OUT, sector, sizeof(written)) &&
+	ok(!front_do(queue, &request, VIRTIO_BLK_T_OUT, sector, sizeof(written)) &&
 		   memset(request.data, 0, sizeof(written)) &&
-		   !front_do(&sane->queue[0], &request, VIRTIO_BLK_T_IN, sector, sizeof(written)) &&
+		   !front_do(queue, &request, VIRTIO_BLK_T_IN, sector, sizeof(written)) &&
 		   !memcmp(request.data, written, sizeof(written)),
 	   "%s: a sane driver is served afterwards", what);
 }
@@ -209,7 +209,7 @@ static void two_vms(void)
 	truncate_memory(&hostile);
 	close(front.socket);
 	front_open(&front, &open);
-	serves("another VM", &front, 0);
+	serves("another VM", &front.queue[0], 0);
 	front_close(&front);
 	check_gaps();
 	verify_free(&verify);
@@ -236,8 +236,8 @@ static void two_queues(void)
 	hostile_init(&hostile, &front, 1, &open);
 	hostile.sector = DISK;
 	attack("another queue", &hostile, &shared);
-	front_alloc_in(&front, hostile.region, HOSTILE_BYTES / 2);
-	serves("another queue", &front, 2 * DISK);
+	hostile_reset(&hostile);
+	serves("another queue", hostile.queue, 2 * DISK);
 	verify_free(&verify);
 	front_close(&front);
 	ok(daemon_end(&shared) == 0 && !daemon_counter(&shared, "stray"), "the daemon ends well");

@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
 name=start
-out=$(tests/host/run --kernel 7 --seconds 960 front loop requests rings protocol recover control)
+out=$(tests/host/run --kernel 7 --seconds 960 front loop requests rings protocol recover control \
+	places vcpus storm hostile)
 while read -r line; do
 	case $line in
 	'## status 0') ok 0 "$name ends well" ;;
@@ -16,7 +17,7 @@ while read -r line; do
 	*) relay "$name" "$line" ;;
 	esac
 done <<<"$out"
-check "something was tested" test "$tap_count" -gt 150
+check "something was tested" test "$tap_count" -gt 250
 check "queues were served by the loop" grep -q 'direct: runs' build/host/front/logs/loop-requests
 check "the kernel log is clean" kernel_log_clean build/host/front/dmesg
 tap_done

@@ -7,6 +7,8 @@ done
 mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
 lsblk -o NAME,SIZE,LOG-SEC,MOUNTPOINT
 mkdir -p /results/logs
+# Everything takes longer here.
+export NVRING_STORM_SECONDS=4 NVRING_ATTACK_SECONDS=2
 engine=$1
 shift
 for test in "$@"; do
