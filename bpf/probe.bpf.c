@@ -87,7 +87,9 @@ int probe_read(struct probe_args *args)
 SEC("syscall")
 int probe_write(struct probe_args *args)
 {
-	return (int)bpf_probe_write_user((void *)args->address, &args->value, sizeof(args->value));
+	__u64 value = args->value;
+
+	return (int)bpf_probe_write_user((void *)args->address, &value, sizeof(value));
 }
 
 /* The vring's pages as plain pointers. */

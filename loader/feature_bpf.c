@@ -9,6 +9,8 @@
 
 #include "bpf_util.h"
 #include "feature_probe.h"
+#include "lockdown.h"
+#include "user_copy.h"
 #include "util.h"
 
 #include "probe.h"
@@ -167,7 +169,7 @@ static int blame_lockdown(int err, char *detail, size_t size)
 {
 	char state[32];
 
-	if (!feature_locked_down(state, sizeof(state)) && strcmp(state, "none") != 0)
+	if (!lockdown_state(state, sizeof(state)) && strcmp(state, "none") != 0)
 		snprintf(detail, size, "lockdown=%s", state);
 	return err;
 }
@@ -198,6 +200,13 @@ int probe_write_user(char *detail, size_t size)
 	if (err)
 		return blame_lockdown(err, detail, size);
 	return word == SECRET;
+}
+
+int probe_whole_copy(char *detail, size_t size)
+{
+	int found = user_copy_whole(detail, size);
+
+	return found < 0 ? blame_lockdown(found, detail, size) : found;
 }
 
 int probe_uptr(char *detail, size_t size)

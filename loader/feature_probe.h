@@ -29,6 +29,7 @@ int probe_tp_complete(char *detail, size_t size);
 int probe_fentry_kick(char *detail, size_t size);
 int probe_read_user(char *detail, size_t size);
 int probe_write_user(char *detail, size_t size);
+int probe_whole_copy(char *detail, size_t size);
 int probe_uptr(char *detail, size_t size);
 int probe_bpf_loop(char *detail, size_t size);
 int probe_bpf_lsm(char *detail, size_t size);
@@ -68,14 +69,5 @@ int probe_ring_complete(uint64_t user_data);
  * Return: 0 or -errno.
  */
 int probe_ring_command(int *ret_result);
-
-/**
- * feature_locked_down() - the kernel's lockdown state
- * @ret_state: "none", "integrity" or "confidentiality"
- * @size: room in @ret_state
- *
- * Return: 0, or -errno when it cannot be read.
- */
-int feature_locked_down(char *ret_state, size_t size);
 
 #endif
