@@ -23,8 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Completions taken in one run; no more, so that the guest goes on while the rest are taken. */
 #define POLLER_BATCH 8U
 
-#define POLLER_TURNS 4	  /* while others ask for one */
-#define POLLER_LOOKS 1024 /* at the avail index, before the thread's other work has its turn */
+#define POLLER_TURNS 4 /* while others ask for one */
 
 /*
  * The safety net: events can be missed, so while there is traffic a timeout brings us back in any
@@ -246,10 +245,12 @@ int BPF_PROG(nvr_complete, struct io_ring_ctx *ring, void *request, struct io_ur
 	return poller_completed(ring, request, cqe->user_data, 0, 0, 0);
 }
 
-/* Linux 6.12, where its fields are: the kernel writes the CQE after us, with what we write. */
+/* Linux 6.12, where its fields are, and the ring is a pointer to anything: the kernel writes the
+ * CQE after us, with what we write. */
 SEC("tp_btf/io_uring_complete")
-int BPF_PROG(nvr_complete612, struct io_ring_ctx *ring, void *request, __u64 user_data, int result,
+int BPF_PROG(nvr_complete612, void *ring, void *request, __u64 user_data, int result,
 	     unsigned int cqe_flags)
 {
-	return poller_completed(ring, request, user_data, result, cqe_flags, 1);
+	return poller_completed(bpf_core_cast(ring, struct io_ring_ctx), request, user_data, result,
+				cqe_flags, 1);
 }

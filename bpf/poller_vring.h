@@ -5,6 +5,34 @@
 
 #include "vring.h"
 
+#ifdef VRING_HELPERS
+
+#define POLLER_LOOKS 64 /* at the avail index, before the thread's other work has its turn */
+
+/* By queue number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vring_shadow);
+} nvr_shadows SEC(".maps");
+
+/* poller_vring() - a turn begins: find a queue's vring; @task is of the daemon; 0 on success */
+static __always_inline int poller_vring(__u32 index, struct task_struct *task,
+					struct vring_memory *vring)
+{
+	vring->shadow = bpf_map_lookup_elem(&nvr_shadows, &index);
+	if (!vring->shadow || !vring->shadow->used)
+		return -ENOENT;
+	vring->shadow->faulted = 0;
+	return 0;
+}
+
+#else
+
+#define POLLER_LOOKS 1024
+
 /* The pages of a queue's vring: a value of the process's main thread, as __uptr fields are allowed
  * in task storage alone, and a map a queue, as a value holds eleven of them. */
 struct nvr_vring {
@@ -24,7 +52,7 @@ struct {
 /* clang describes a tagged pointer's target only when something else is of its type. */
 struct vring_page nvr_page;
 
-/* poller_vring() - a queue's; @task is of the daemon; 0 on success */
+/* poller_vring() - the same */
 static __always_inline int poller_vring(__u32 index, struct task_struct *task,
 					struct vring_memory *vring)
 {
@@ -36,4 +64,5 @@ static __always_inline int poller_vring(__u32 index, struct task_struct *task,
 	return vring->pages ? 0 : -ENOENT;
 }
 
+#endif
 #endif

@@ -4,7 +4,8 @@
  * include/vring.h, which includes this file.
  *
  * The vring is reached by plain loads and stores: in the poller through pages pinned as __uptr
- * fields of a map value, in the loop engine (VRING_REGION) through the ring's memory region.
+ * fields of a map value, in the loop engine (VRING_REGION) through the ring's memory region. A
+ * poller on kernels that have neither reaches it by helpers (VRING_HELPERS, vring_helpers.h).
  * Offsets count from the window's start (struct vring_window). Alignments were checked when the
  * queue was started, so no access crosses a page; the masks tell the verifier.
  */
@@ -15,6 +16,10 @@
 
 #include "arch.h"
 #include "vring_window.h"
+
+#ifdef VRING_HELPERS
+#include "vring_helpers.h"
+#else
 
 #ifdef VRING_REGION
 
@@ -178,6 +183,8 @@ NVR_INLINE void vring_write_avail_event(const struct vring_memory *vring, __u16 
 {
 	vring_store_used16(vring, 4 + 8U * size, event);
 }
+
+#endif /* VRING_HELPERS */
 
 /* A locked instruction is a full barrier; BPF has none of its own. */
 NVR_INLINE void vring_barrier(const struct vring_memory *vring)

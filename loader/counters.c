@@ -28,7 +28,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 9
+#define DIRECT_NAMED 10
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -48,6 +48,7 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "missed", c->missed },
 		{ "polls", c->armed },
 		{ "swept", queue->swept },
+		{ "mended", queue->mended },
 		{ "status writes", c->status_writes },
 		{ "stray", c->stray },
 		{ "by vCPUs", c->by_vcpu },

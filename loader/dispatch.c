@@ -6,6 +6,7 @@
 #include "bpf_util.h"
 #include "direct_maps.h"
 #include "log.h"
+#include "poller_object.h"
 #include "vm.h"
 
 #include "bpf/dispatch.skel.h"
@@ -16,23 +17,26 @@ struct dispatch {
 };
 
 /* The maps by which the poller's program finds a queue are the poller's own. */
-static int share(const struct dispatch *dispatch, const struct bpf_object *poller)
+static int share(const struct dispatch *dispatch, const struct poller_object *poller)
 {
 	struct bpf_map *const maps[] = { dispatch->skeleton->maps.nvr_rings,
 					 dispatch->skeleton->maps.nvr_vrings };
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps) && !err; i++)
-		err = bpf_map__reuse_fd(
-			maps[i], bpf_object__find_map_fd_by_name(poller, bpf_map__name(maps[i])));
+		err = bpf_map__reuse_fd(maps[i], poller_object_map(poller, bpf_map__name(maps[i])));
 	return err;
 }
 
-int dispatch_open(struct vm *vm, const struct bpf_object *poller, struct dispatch **ret_dispatch,
+int dispatch_open(struct vm *vm, const struct poller_object *poller, struct dispatch **ret_dispatch,
 		  char ret_why[ENGINE_WHY_BYTES])
 {
-	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
+	struct dispatch *dispatch;
 	int err = -ENOMEM;
+
+	if (!poller->pages)
+		return engine_refuse(ret_why, -EOPNOTSUPP, "vCPU dispatch without __uptr");
+	dispatch = calloc(1, sizeof(*dispatch));
 
 	if (!dispatch)
 		return engine_refuse(ret_why, err, "vCPU dispatch");

@@ -9,19 +9,19 @@
 #include "engine.h"
 #include "vhost_queue.h"
 
-struct bpf_object;
 struct dispatch;
+struct poller_object;
 
 /**
  * dispatch_open() - load the program and hook KVM's doorbells
  * @vm: its maps are made
- * @poller: the poller's object, loaded
+ * @poller: the poller's object, loaded; by __uptr
  * @ret_dispatch: set; free with dispatch_close()
  * @ret_why: filled with a reason on failure
  *
  * Return: 0 or -errno.
  */
-int dispatch_open(struct vm *vm, const struct bpf_object *poller, struct dispatch **ret_dispatch,
+int dispatch_open(struct vm *vm, const struct poller_object *poller, struct dispatch **ret_dispatch,
 		  char ret_why[ENGINE_WHY_BYTES]);
 
 /* dispatch_close() - its queues are stopped; @dispatch may be NULL */

@@ -7,92 +7,64 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <time.h>
 
-#include "bpf_util.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
 #include "dispatch.h"
 #include "log.h"
+#include "poller_object.h"
+#include "poller_vring.h"
 #include "ring.h"
 #include "sqe.h"
 #include "vm.h"
-
-#include "bpf/poller.skel.h"
 
 #define IDLE_MS	     1 /* the thread sleeps after so long, in fact not before a jiffy */
 #define REVIVE_TRIES 16
 
 /* A queue's ring: set up when it is first wanted, and kept. */
 struct poller_ring {
-	int fd;	      /* -1 before */
-	int vring_fd; /* map of the vring's pinned pages */
+	int fd; /* -1 before */
 	bool serves;
 	struct direct_ring ring; /* where its words are */
 	uint32_t cq_next;	 /* next CQE to take, while it does not serve */
 };
 
 struct poller {
-	struct poller_bpf *skeleton;
-	struct bpf_program *program; /* that this kernel takes */
-	struct dispatch *dispatch;   /* NULL without vCPU dispatch */
-	struct bpf_link *link;	     /* NULL while no queue is served */
+	struct poller_object object;
+	struct poller_vrings vrings;
+	struct dispatch *dispatch; /* NULL without vCPU dispatch */
 	struct vm *vm;
 	struct direct_ring_memory *memory; /* [queues], the map's memory */
 	size_t memory_bytes;
 	int zero_fd;
-	int self_fd; /* pidfd of the process, whose value the pages are */
 	struct poller_ring rings[DIRECT_QUEUES_MAX];
 };
 
-static int load(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
-{
-	struct poller_bpf *skeleton = poller_bpf__open();
-	int arguments = bpf_complete_arguments(), err;
-
-	if (!skeleton)
-		return engine_refuse(ret_why, -errno, "poller program");
-	poller->skeleton = skeleton;
-	if (arguments < 3)
-		return engine_refuse(ret_why, -EOPNOTSUPP, "tracepoint io_uring_complete");
-	poller->program =
-		arguments == 3 ? skeleton->progs.nvr_complete : skeleton->progs.nvr_complete612;
-	bpf_program__set_autoload(arguments == 3 ? skeleton->progs.nvr_complete612
-						 : skeleton->progs.nvr_complete,
-				  false);
-	skeleton->rodata->nvr_tgid = (__u32)getpid();
-	err = direct_maps_share(poller->vm->maps, skeleton->obj);
-	if (!err)
-		err = bpf_map__set_max_entries(skeleton->maps.nvr_rings,
-					       poller->vm->options.queues);
-	if (!err)
-		err = poller_bpf__load(skeleton);
-	return err ? engine_refuse(ret_why, err, "the kernel refuses the poller's BPF program") : 0;
-}
-
 static int open_all(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
 {
+	struct vm *vm = poller->vm;
 	void *memory;
 	int err;
 
 	poller->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	if (poller->zero_fd < 0)
 		return engine_refuse(ret_why, -errno, "/dev/zero");
-	poller->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	if (poller->self_fd < 0)
-		return engine_refuse(ret_why, -errno, "pidfd");
-	err = load(poller, ret_why);
+	err = poller_object_open(vm, &poller->object, ret_why);
 	if (err)
 		return err;
-	poller->memory_bytes = poller->vm->options.queues * sizeof(struct direct_ring_memory);
+	poller->memory_bytes = vm->options.queues * sizeof(struct direct_ring_memory);
 	memory = mmap(NULL, poller->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      bpf_map__fd(poller->skeleton->maps.nvr_rings), 0);
+		      poller_object_map(&poller->object, "nvr_rings"), 0);
 	if (memory == MAP_FAILED)
 		return engine_refuse(ret_why, -errno, "ring memory");
 	poller->memory = memory;
-	return poller->vm->options.vcpu_dispatch ? dispatch_open(poller->vm, poller->skeleton->obj,
-								 &poller->dispatch, ret_why)
-						 : 0;
+	err = poller_vrings_open(&poller->object, vm->options.queues, &poller->vrings);
+	if (err)
+		return engine_refuse(ret_why, err, "memory of vrings");
+	return vm->options.vcpu_dispatch
+		       ? dispatch_open(vm, &poller->object, &poller->dispatch, ret_why)
+		       : 0;
 }
 
 int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES])
@@ -103,9 +75,9 @@ int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_W
 	if (!poller)
 		return engine_refuse(ret_why, -ENOMEM, "poller");
 	poller->vm = vm;
-	poller->zero_fd = poller->self_fd = -1;
+	poller->zero_fd = -1;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
-		poller->rings[i].fd = poller->rings[i].vring_fd = -1;
+		poller->rings[i].fd = -1;
 	err = open_all(poller, ret_why);
 	if (err) {
 		poller_close(poller);
@@ -120,15 +92,13 @@ void poller_close(struct poller *poller)
 	if (!poller)
 		return;
 	dispatch_close(poller->dispatch);
-	bpf_link__destroy(poller->link);
-	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++) {
+	poller_object_detach(&poller->object);
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		fd_close(poller->rings[i].fd);
-		fd_close(poller->rings[i].vring_fd);
-	}
 	if (poller->memory)
 		munmap(poller->memory, poller->memory_bytes);
-	poller_bpf__destroy(poller->skeleton);
-	fd_close(poller->self_fd);
+	poller_vrings_close(&poller->vrings);
+	poller_object_close(&poller->object);
 	fd_close(poller->zero_fd);
 	free(poller);
 }
@@ -174,25 +144,6 @@ static int open_ring(struct poller *poller, uint32_t index)
 	return 0;
 }
 
-/* Where BPF looks for the vring's pages. The kernel takes a while to put a map into another. */
-static int make_vring_map(struct poller *poller, uint32_t index)
-{
-	const struct bpf_map *model = poller->skeleton->maps.nvr_vring;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
-		    .btf_fd = (__u32)bpf_object__btf_fd(poller->skeleton->obj),
-		    .btf_key_type_id = bpf_map__btf_key_type_id(model),
-		    .btf_value_type_id = bpf_map__btf_value_type_id(model));
-	_cleanup_close_ int fd = -1;
-
-	fd = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "nvr_vring", sizeof(int),
-			    VRING_PAGES * sizeof(void *), 0, &opts);
-	if (fd < 0 || bpf_map_update_elem(bpf_map__fd(poller->skeleton->maps.nvr_vrings), &index,
-					  &fd, BPF_ANY))
-		return -errno;
-	poller->rings[index].vring_fd = fd_steal(&fd);
-	return 0;
-}
-
 int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
 {
 	struct poller_ring *ring = &poller->rings[queue->index];
@@ -202,43 +153,18 @@ int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_wh
 		err = open_ring(poller, queue->index);
 	if (err)
 		return engine_refuse(ret_why, err, "SQPOLL ring");
-	if (ring->vring_fd < 0)
-		err = make_vring_map(poller, queue->index);
-	if (err)
-		return engine_refuse(ret_why, err, "map of the vring's pages");
-	if (poller->link)
-		return 0;
-	poller->link = bpf_program__attach(poller->program);
-	return poller->link ? 0
-			    : engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
+	err = poller_vring_prepare(&poller->vrings, queue, ret_why);
+	return err ? err : poller_object_attach(&poller->object, ret_why);
 }
 
 void poller_rest(struct poller *poller)
 {
-	if (!poller || !poller->link)
+	if (!poller)
 		return;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		if (poller->rings[i].serves)
 			return;
-	bpf_link__destroy(poller->link);
-	poller->link = NULL;
-}
-
-/* Pin the vring's pages: a value of this thread's task storage. */
-static int pin_vring(const struct poller *poller, const struct vhost_queue *queue)
-{
-	void *pages[VRING_PAGES];
-
-	direct_queue_window(queue, pages);
-	return bpf_map_update_elem(poller->rings[queue->index].vring_fd, &poller->self_fd, pages,
-				   BPF_ANY)
-		       ? -errno
-		       : 0;
-}
-
-static void unpin_vring(const struct poller *poller, uint32_t index)
-{
-	bpf_map_delete_elem(poller->rings[index].vring_fd, &poller->self_fd);
+	poller_object_detach(&poller->object);
 }
 
 /* Keep BPF from a queue for a moment. Its runs are short, and nothing interrupts them. */
@@ -325,12 +251,12 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 	struct direct_queue *direct = queue->direct;
 	int err;
 
-	err = pin_vring(poller, queue);
+	err = poller_vring_give(&poller->vrings, queue, ret_why);
 	if (err)
-		return engine_refuse(ret_why, err, "the vring's pages cannot be pinned for BPF");
+		return err;
 	err = ring_update_file(ring->fd, DIRECT_FILE_KICK, queue->kick_fd);
 	if (err) {
-		unpin_vring(poller, queue->index);
+		poller_vring_take(&poller->vrings, queue);
 		return engine_refuse(ret_why, err, "doorbell eventfd");
 	}
 	direct->ring = ring->ring;
@@ -358,7 +284,7 @@ void poller_stop(struct poller *poller, struct vhost_queue *queue)
 	__atomic_store_n(&queue->direct->poller, 0, __ATOMIC_SEQ_CST);
 	direct_queue_await(queue);
 	ring_register_eventfd(ring->fd, -1);
-	unpin_vring(poller, queue->index);
+	poller_vring_take(&poller->vrings, queue);
 	ring->cq_next = queue->direct->cq_next;
 	ring->serves = false;
 }
@@ -432,4 +358,9 @@ void poller_revive(struct poller *poller, struct vhost_queue *queue)
 int poller_ring_fd(const struct poller *poller, uint32_t index)
 {
 	return poller->rings[index].fd;
+}
+
+void poller_mend(const struct poller *poller, struct vhost_queue *queue)
+{
+	poller_vring_mend(&poller->vrings, queue);
 }

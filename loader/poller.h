@@ -65,6 +65,9 @@ void poller_set_call(struct poller *poller, struct vhost_queue *queue);
  */
 void poller_revive(struct poller *poller, struct vhost_queue *queue);
 
+/* poller_mend() - BPF called: it may have found pages of the vring missing; any thread */
+void poller_mend(const struct poller *poller, struct vhost_queue *queue);
+
 /* poller_ring_fd() - the ring of a queue, to wake its thread by; any thread */
 int poller_ring_fd(const struct poller *poller, uint32_t index);
 

@@ -71,6 +71,7 @@ struct vhost_queue {
 	bool sweep_waits;    /* BPF was to run soon when the worker last looked, */
 	uint64_t sweep_runs; /* after so many runs */
 	uint64_t swept;	     /* how often it did not */
+	uint64_t mended;     /* how often BPF found pages of the vring missing */
 	bool help_published; /* BPF knows of all we returned to it */
 	__u64 inflight_counter;
 };

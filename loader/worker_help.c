@@ -48,8 +48,10 @@ void worker_help_serve(struct worker *worker, struct vhost_queue *queue)
 		queue->state.fault = direct->state.fault;
 		worker_io_report(queue);
 	}
-	if (queue->vm->poller)
-		ring_wake(poller_ring_fd(queue->vm->poller, queue->index));
+	if (!queue->vm->poller)
+		return;
+	poller_mend(queue->vm->poller, queue);
+	ring_wake(poller_ring_fd(queue->vm->poller, queue->index));
 }
 
 void worker_help_break(struct vhost_queue *queue, enum queue_fault fault)
