@@ -10,11 +10,13 @@ FRONT_LIB_SRCS	:= $(filter-out tests/front/test_%.c $(FRONT_TOOLS),$(wildcard te
 FRONT_LIB_OBJS	:= $(FRONT_LIB_SRCS:%.c=$(BUILD)/%.o)
 FRONT_SRCS	:= $(wildcard tests/front/test_*.c) $(FRONT_TOOLS)
 FRONT_TESTS	:= $(patsubst %.c,$(BUILD)/%,$(wildcard tests/front/test_*.c))
+BPF_TEST_SRCS	:= $(wildcard tests/bpf/test_*.c)
+BPF_TESTS	:= $(BPF_TEST_SRCS:%.c=$(BUILD)/%)
 LOADGEN		:= $(BUILD)/tests/front/loadgen
 FUZZ_SRCS	:= $(wildcard tests/fuzz/*.c)
 FUZZ_BUILD	:= $(BUILD)/fuzz
 FUZZ_TARGETS	:= $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(FUZZ_SRCS)
+TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(BPF_TEST_SRCS) $(FUZZ_SRCS)
 
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 
@@ -22,6 +24,9 @@ $(UNIT_TESTS): %: %.o $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ -lcmocka $(ALL_LIBS)
 
 $(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS) $(BUILD)/libnvring.a
+	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BPF_TESTS): %: %.o $(FRONT_LIB_OBJS) $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
 
 # Fuzz targets: the daemon once more, by clang, with coverage for libFuzzer and sanitizers. For
@@ -44,7 +49,7 @@ $(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_OBJS)
 TEST_BPF_SRCS	:= $(wildcard tests/unit/*.bpf.c)
 TEST_SKELS	:= $(TEST_BPF_SRCS:%.bpf.c=$(BUILD)/%.skel.h)
 
-$(BUILD)/tests/unit/test_request_bpf.o: $(TEST_SKELS)
+$(BUILD)/tests/unit/test_request_bpf.o $(BUILD)/tests/bpf/test_programs.o: $(TEST_SKELS)
 
 -include $(TEST_BPF_SRCS:%.c=$(BUILD)/%.d)
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d) $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.d) \
@@ -57,7 +62,7 @@ SAN_BUILD	:= build/san-address-undefined
 # What runs once for each engine; those that this kernel refuses skip themselves and say why.
 NATIVE	= $(FRONT_TESTS) $(sort $(wildcard tests/native/engines/test_*.sh))
 CHECKS	= $(wildcard tests/unit/test_*.sh) $(UNIT_TESTS) $(UNIT_SRCS:%.c=$(SAN_BUILD)/%) \
-	$(sort $(wildcard tests/fuzz/test_*.sh)) $(sort $(wildcard tests/native/test_*.sh)) \
+	$(BPF_TESTS) $(sort $(wildcard tests/fuzz/test_*.sh)) $(sort $(wildcard tests/native/test_*.sh)) \
 	NVRING_ENGINE=worker $(NATIVE) NVRING_ENGINE=poller $(NATIVE) NVRING_ENGINE=loop $(NATIVE) \
 	NVRING_ENGINE= $(sort $(wildcard tests/host/test_*.sh))
 
@@ -68,7 +73,7 @@ check:
 	$(Q)tests/run $(CHECKS)
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
-check-build: all unit-tests fuzz-targets $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
+check-build: all unit-tests fuzz-targets $(BPF_TESTS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
 
 unit-tests: $(UNIT_TESTS)
 

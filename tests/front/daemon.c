@@ -199,7 +199,7 @@ static bool log_has(const struct daemon *daemon, const char *text)
 
 static void await_socket(struct daemon *daemon)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		struct stat st;
 
 		if (!daemon_alive(daemon)) {
@@ -211,7 +211,7 @@ static void await_socket(struct daemon *daemon)
 			return;
 		usleep(5000);
 	}
-	die("the daemon made no socket in 10 s");
+	die("the daemon made no socket in 30 s");
 }
 
 void daemon_start(struct daemon *daemon, uint64_t bytes, const char *options)
