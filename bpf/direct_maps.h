@@ -45,10 +45,11 @@ struct {
 	__array(values, struct nvr_inflight);
 } nvr_inflights SEC(".maps");
 
-/* Calls the worker: struct direct_call. */
+/* Calls the worker: struct direct_call. A queue has one on its way at most (attention), and all of
+ * them fit: 8 bytes and the record's own 8, and the buffer is never filled to the last byte. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 2 * DIRECT_QUEUES_MAX * 16);
 } nvr_calls SEC(".maps");
 
 #endif
