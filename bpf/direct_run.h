@@ -200,7 +200,6 @@ static __always_inline void direct_arm_kick(struct direct_queue *queue, struct d
 	sqe->len = IORING_POLL_ADD_MULTI;
 	sqe->poll32_events = 1; /* POLLIN */
 	queue->kick_armed = 1;
-	queue->counters.armed++;
 }
 
 /* direct_take_cqe() - account one completion */
@@ -214,8 +213,10 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		direct_completed(run, sqe_head(user_data), cqe->res);
 	} else if (tag == SQE_TAG_DIRECT_KICK) {
 		queue->state.counters.kicks++;
-		if (!(cqe->flags & IORING_CQE_F_MORE))
+		if (!(cqe->flags & IORING_CQE_F_MORE)) {
 			queue->kick_armed = 0;
+			queue->counters.polls += queue->mode == DIRECT_ON;
+		}
 	} else if (tag == SQE_TAG_DIRECT_SWEEP) {
 		queue->sweep_armed = 0;
 		queue->sweep_busy = queue->counters.runs - queue->sweep_runs > 1;

@@ -93,7 +93,7 @@ struct direct_counters {
 	__u64 handed[DIRECT_REASON_COUNT]; /* to the worker */
 	__u64 status_writes;		   /* READ SQEs for status bytes */
 	__u64 missed;			   /* completions seen by a later run only */
-	__u64 armed;			   /* kick polls: one, and one for each that ended */
+	__u64 polls;			   /* kick polls that ended by themselves */
 	__u64 stray;			   /* completions of nothing */
 	__u64 by_vcpu;			   /* requests started by the vCPU that rang (dispatch) */
 };

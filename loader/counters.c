@@ -46,7 +46,7 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "runs", c->runs },
 		{ "busy", c->busy },
 		{ "missed", c->missed },
-		{ "polls", c->armed },
+		{ "polls", c->polls },
 		{ "swept", queue->swept },
 		{ "mended", queue->mended },
 		{ "status writes", c->status_writes },

@@ -326,8 +326,10 @@ static void drop_kicks(struct poller *poller, struct direct_queue *direct)
 			continue;
 		}
 		direct->state.counters.kicks++;
-		if (!(cqe->flags & IORING_CQE_F_MORE))
+		if (!(cqe->flags & IORING_CQE_F_MORE)) {
 			direct->kick_armed = 0;
+			direct->counters.polls++;
+		}
 	}
 	direct->cq_next = to;
 	__atomic_store_n(ring_word(poller, direct->index, ring->cq_head), to, __ATOMIC_RELEASE);
