@@ -161,13 +161,13 @@ static void refused(void)
 static void put(uint64_t gpa, const void *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++)
-		*(char *)front_at(&front, gpa + i) = ((const char *)from)[i];
+		memcpy(front_at(&front, gpa + i), (const char *)from + i, 1);
 }
 
 static void get(uint64_t gpa, void *to, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++)
-		((char *)to)[i] = *(char *)front_at(&front, gpa + i);
+		memcpy((char *)to + i, front_at(&front, gpa + i), 1);
 }
 
 /* A read whose parts lie there; its status. @table of 0: none. */

@@ -222,12 +222,30 @@ static uint32_t fill_cq(const struct hold *hold, uint32_t entries)
 {
 	uint32_t have = 0;
 
-	for (int i = 0; i < KICKS && have < entries; i++) {
+	for (int i = 0; i < KICKS && have < entries; have = hold_completions(hold))
+		/* To look is dear: not after each of them, while much is left. */
+		for (uint32_t left = (entries - have + 1) / 2; left; left--, i++) {
+			front_kick(&front.queue[0]);
+			usleep(KICK_US);
+		}
+	return have;
+}
+
+/* With requests under way, until more came than the CQ holds. */
+static uint32_t overflow_cq(const struct hold *hold)
+{
+	uint32_t full;
+
+	verify[0].stop = false;
+	verify_turn(&verify[0]);
+	hold_take(hold);
+	full = fill_cq(hold, DIRECT_CQ_ENTRIES);
+	for (int i = 0; i < KICKS_MORE; i++) {
 		front_kick(&front.queue[0]);
 		usleep(KICK_US);
-		have = hold_completions(hold);
 	}
-	return have;
+	hold_give(hold);
+	return full;
 }
 
 /* With BPF held, doorbells fill the CQ: up to a few, and until the kernel ends the poll. */
@@ -237,6 +255,7 @@ static void full_cq(void)
 	struct verify_options options = { .blocks = 1024, .depth = 200 };
 	uint32_t near, full;
 	struct hold hold;
+	uint16_t base;
 
 	daemon_start(&daemon_, IMAGE, "--queues 1");
 	open.socket = daemon_.socket;
@@ -248,20 +267,20 @@ static void full_cq(void)
 	near = fill_cq(&hold, DIRECT_CQ_ENTRIES - 8);
 	hold_give(&hold);
 	verify_finish(verify, 1);
-	verify[0].stop = false;
-	verify_turn(&verify[0]);
-	hold_take(&hold);
-	full = fill_cq(&hold, DIRECT_CQ_ENTRIES);
-	for (int i = 0; i < KICKS_MORE; i++) {
-		front_kick(&front.queue[0]);
-		usleep(KICK_US);
-	}
-	hold_give(&hold);
+	full = overflow_cq(&hold);
 	verify_finish(verify, 1);
+	/* Once more, and the queue is stopped before anybody has looked. */
+	overflow_cq(&hold);
 	hold_close(&hold);
+	base = front_queue_stop(&front.queue[0]);
+	verify[0].stop = true;
+	verify_turn(&verify[0]);
+	ok(front.queue[0].last_used == base, "a full CQ: the queue stops, %u requests are back",
+	   base);
+	front_queue_start(&front.queue[0]);
 	ok(near >= DIRECT_CQ_ENTRIES - 8 && full == DIRECT_CQ_ENTRIES,
 	   "a CQ of %u had %u completions, then %u", DIRECT_CQ_ENTRIES, near, full);
-	finish("a full CQ", 2 * 200);
+	finish("a full CQ", 3 * 200);
 	end("a full CQ");
 	ok(counter("polls") > 0 && counter("swept") > 0,
 	   "a full CQ: the doorbell's poll ended and was set again");

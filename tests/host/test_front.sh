@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Our own front-end's tests in the test host: the loop engine, which needs its newer kernel.
-# seconds: 1000
+# seconds: 1500
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
 name=start
-out=$(tests/host/run --kernel 7 --seconds 960 front loop requests rings protocol recover control \
+out=$(tests/host/run --kernel 7 --seconds 1440 front loop requests rings protocol recover control \
 	places vcpus storm hostile)
 while read -r line; do
 	case $line in
