@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -315,6 +316,11 @@ static void *thread_main(void *argument)
 	return NULL;
 }
 
+static void nudged(int signal_number)
+{
+	(void)signal_number;
+}
+
 static int spawn(struct worker *worker)
 {
 	int err;
@@ -335,8 +341,11 @@ static int spawn(struct worker *worker)
 
 int worker_start(struct worker *worker)
 {
+	/* Without SA_RESTART, on purpose. */
+	const struct sigaction nudge = { .sa_handler = nudged };
 	int err;
 
+	sigaction(WORKER_NUDGE, &nudge, NULL);
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->wake_fd < 0)
 		return -errno;

@@ -19,6 +19,7 @@
 #define WORKER_QUEUES_MAX     256
 #define WORKER_BOUNCE_BUFFERS 8
 #define WORKER_RING_ENTRIES   1024
+#define WORKER_NUDGE	      SIGUSR2 /* ends a system call that blocks */
 
 struct guest_buffers;
 struct ring_buffer;

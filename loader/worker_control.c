@@ -4,7 +4,9 @@
  * turns, while the control thread waits.
  */
 #include <bpf/libbpf.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "direct.h"
 #include "guest_buffers.h"
@@ -16,14 +18,28 @@
 #include "worker_io.h"
 #include "worker_poll.h"
 
-/* Have the thread run @call and wait until it is done. One caller: the control thread. */
+#define NUDGE_S 1 /* for what is soon done, or waits for the device */
+
+/*
+ * Have the thread run @call and wait until it is done. One caller: the control thread.
+ *
+ * A front-end can make its eventfds blocking again and fill them, and the thread then hangs in a
+ * write to one. That is the front-end's loss until we want something; a signal gets it out.
+ */
 static void call_worker(struct worker *worker, struct worker_call *call)
 {
+	struct timespec until;
+
 	pthread_mutex_lock(&worker->lock);
 	atomic_store_explicit(&worker->call, call, memory_order_release);
 	eventfd_write(worker->wake_fd, 1);
-	while (atomic_load(&worker->call))
-		pthread_cond_wait(&worker->called, &worker->lock);
+	while (atomic_load(&worker->call)) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += NUDGE_S;
+		if (pthread_cond_clockwait(&worker->called, &worker->lock, CLOCK_MONOTONIC,
+					   &until) == ETIMEDOUT)
+			pthread_kill(worker->thread, WORKER_NUDGE);
+	}
 	pthread_mutex_unlock(&worker->lock);
 }
 

@@ -256,6 +256,6 @@ void worker_io_publish(struct vhost_queue *queue)
 	if (!notify_wanted(state, &queue->vring) || queue->call_fd < 0)
 		return;
 	state->counters.interrupts++;
-	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EINTR)
 		log_warn("queue %u: call eventfd: %m", queue->index);
 }
