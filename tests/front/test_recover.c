@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A daemon that is killed in mid-flight and started again; disks that are narrower or locked. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,9 +10,10 @@
 #include "daemon.h"
 #include "front.h"
 
-#define IMAGE	 (32ULL << 20)
-#define REQUESTS 40
-#define KILLS	 10
+#define IMAGE	      (32ULL << 20)
+#define REQUESTS      40
+#define KILLS	      10
+#define BLOCKING_ROOM 3 /* interrupts that a call eventfd has room for */
 
 static struct daemon daemon_;
 static struct front front;
@@ -189,11 +191,57 @@ static void truncated(void)
 	daemon_end(&cut);
 }
 
+/* Make an eventfd blocking, with so much room left in it. */
+static void fill_eventfd(int fd, uint64_t room)
+{
+	eventfd_t value;
+
+	while (eventfd_write(fd, UINT64_MAX - 1 - room))
+		eventfd_read(fd, &value);
+	fcntl(fd, F_SETFL, 0);
+}
+
+/* A front-end that makes its call eventfd blocking and full holds up its own queue, nothing else.
+ */
+static void blocking(void)
+{
+	struct front_options options = { .queues = 2 };
+	struct front_request request;
+	static struct daemon blocked;
+	struct front_queue *queue = &front.queue[0];
+
+	daemon_start(&blocked, IMAGE, "");
+	options.socket = blocked.socket;
+	front_open(&front, &options);
+	front_request_init(&front, &request, 4096);
+	ok(!front_do(queue, &request, VIRTIO_BLK_T_IN, 0, 4096), "a disk, before it is blocked");
+	fill_eventfd(queue->call_fd, BLOCKING_ROOM);
+	for (int i = 0; i < 2 * BLOCKING_ROOM; i++) {
+		front_arm(queue);
+		front_start(queue, &request, VIRTIO_BLK_T_IN, 0, 4096, false);
+		usleep(20000);
+		front_poll(queue, NULL);
+	}
+	close(front.socket);
+	for (uint32_t i = 0; i < front.queue_count; i++)
+		front_queue_free(&front.queue[i]);
+	front_open(&front, &options);
+	front_request_init(&front, &request, 4096);
+	ok(!front_do(queue, &request, VIRTIO_BLK_T_IN, 0, 4096),
+	   "a blocked eventfd goes with its front-end, the next one is served");
+	fill_eventfd(queue->call_fd, 0);
+	front_arm(queue);
+	front_start(queue, &request, VIRTIO_BLK_T_IN, 0, 4096, false);
+	ok(daemon_end(&blocked) == 0, "the daemon ends with one blocked");
+	front_close(&front);
+}
+
 int main(void)
 {
 	kills();
 	all_in_flight();
 	narrow();
 	truncated();
+	blocking();
 	return done();
 }
