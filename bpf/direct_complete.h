@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The way back: CQEs → used ring → interrupt. */
+#ifndef NVRING_DIRECT_COMPLETE_H
+#define NVRING_DIRECT_COMPLETE_H
+
+#include "direct_queue.h"
+#include "notify.h"
+#include "sqe.h"
+
+static __always_inline void direct_completed(const struct direct_run *run, __u16 head, __s32 result)
+{
+	struct direct_queue *queue = run->queue;
+	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
+
+	if (slot->state != DIRECT_SLOT_SENT) {
+		queue->counters.stray++;
+		return;
+	}
+	direct_release(queue, slot);
+	if (result != slot->expect) {
+		direct_hand(queue, head, DIRECT_REASON_ERROR);
+		return;
+	}
+	queue->idle_since = 0;
+	direct_succeeded(run, head, slot);
+}
+
+/* direct_take_cqe() - account one completion */
+static __always_inline void direct_take_cqe(const struct direct_run *run,
+					    const volatile struct io_uring_cqe *cqe)
+{
+	struct direct_queue *queue = run->queue;
+	__u64 user_data = cqe->user_data, tag = sqe_tag(user_data);
+
+	if (tag == SQE_TAG_DIRECT) {
+		direct_completed(run, sqe_head(user_data), cqe->res);
+	} else if (tag == SQE_TAG_DIRECT_KICK) {
+		queue->state.counters.kicks++;
+		if (!(cqe->flags & IORING_CQE_F_MORE)) {
+			queue->kick_armed = 0;
+			queue->counters.polls += queue->mode == DIRECT_ON;
+		}
+	} else if (tag == SQE_TAG_DIRECT_SWEEP) {
+		queue->sweep_armed = 0;
+		queue->sweep_busy = queue->counters.runs - queue->sweep_runs > 1;
+		queue->sweep_runs = queue->counters.runs;
+	} else if (tag == SQE_TAG_DIRECT_LOOK) {
+		queue->look_armed = 0;
+	} else if (tag != SQE_TAG_DIRECT_CANCEL) {
+		queue->counters.stray++;
+	}
+}
+
+/* direct_reap() - take every completion the ring holds, which is filled up to index @seen */
+static __always_inline void direct_reap(const struct direct_run *run, __u32 seen)
+{
+	struct direct_queue *queue = run->queue;
+	__u32 next = queue->cq_next, count = seen - next, i;
+
+	if (!count || count > DIRECT_CQ_ENTRIES)
+		return;
+	queue->counters.missed += count - 1;
+	nvr_for(i, 0, count) {
+		__u32 at = queue->ring.cqes +
+			   ((next + i) & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES;
+
+		if (at > DIRECT_CQ_BYTES - DIRECT_CQE_BYTES)
+			break;
+		direct_take_cqe(run, (void *)&run->cq->byte[at]);
+	}
+	queue->cq_next = next + count;
+	*direct_word(run->cq, queue->ring.cq_head) = next + count;
+}
+
+/* direct_take_back() - what the worker finished for us */
+static __always_inline void direct_take_back(const struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+	__u32 from = queue->returned_head, count = load_once(&queue->returned_tail) - from, i;
+
+	if (!count || count > QUEUE_SIZE_MAX)
+		return;
+	nvr_for(i, 0, count) {
+		__u16 head = load_once(&queue->returned[(from + i) & (QUEUE_SIZE_MAX - 1)]);
+		struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
+
+		if (slot->state != DIRECT_SLOT_HANDED) {
+			queue->counters.stray++;
+		} else if (head & DIRECT_RETURN_DROPPED) {
+			direct_drop(run, head & (QUEUE_SIZE_MAX - 1), slot);
+		} else {
+			direct_give_back(run, head, slot);
+		}
+	}
+	queue->returned_head = from + count;
+}
+
+/* direct_publish() - let the driver see what was given back */
+static __always_inline void direct_publish(const struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->state.published == queue->state.used_idx)
+		return;
+	if (used_publish(&queue->state, &run->vring))
+		return;
+	if (queue->tracked) {
+		inflight_publish(run->inflight, queue->batch, queue->batch_count,
+				 queue->state.published);
+		queue->batch_count = 0;
+	}
+}
+
+/* direct_complete() - take completions up to index @seen and give requests back */
+static __always_inline void direct_complete(const struct direct_run *run, __u32 seen)
+{
+	direct_reap(run, seen);
+	direct_take_back(run);
+	direct_publish(run);
+}
+
+/* direct_holds() - whether the driver can be told of completions later, with more of them */
+NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL)
+{
+	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
+	__u32 fresh = (__u16)(queue->state.published - queue->noted);
+	__u64 now;
+
+	queue->noted = queue->state.published;
+	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
+	    !moderate_applies(&queue->moderation, queue->state.in_flight + owed)) {
+		moderate_rest(&queue->moderation);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	if (fresh)
+		moderate_completed(&queue->moderation, now, fresh);
+	return moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
+}
+
+/* direct_notify() - note whether the driver wants an interrupt now; 1 when it is held back */
+static __always_inline int direct_notify(const struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->state.published == queue->state.signalled)
+		return 0;
+	if (direct_holds(queue))
+		return 1;
+	if (notify_wanted(&queue->state, &run->vring)) {
+		queue->wanted = 1;
+		queue->state.counters.interrupts++;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A queue as a run of a direct engine holds it: what belongs to it, the lock that keeps contexts
+ * apart, and the books of its requests.
+ */
+#ifndef NVRING_DIRECT_QUEUE_H
+#define NVRING_DIRECT_QUEUE_H
+
+#include "direct_maps.h"
+#include "used.h"
+#include "vring.h"
+
+struct direct_run {
+	struct direct_queue *queue;
+	struct direct_vm *vm;
+	struct inflight_queue *inflight; /* used when queue->tracked */
+	struct vring_memory vring;
+	struct direct_sq *sq;
+	struct direct_cq *cq;
+};
+
+/* direct_inflight() - where a queue's requests are tracked */
+static __always_inline struct inflight_queue *direct_inflight(__u32 index)
+{
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&nvr_inflights, &zero);
+
+	return map ? bpf_map_lookup_elem(map, &index) : (void *)0;
+}
+
+/* direct_word() - one of the ring's indices or flags */
+static __always_inline volatile __u32 *direct_word(struct direct_cq *cq, __u32 offset)
+{
+	return (volatile __u32 *)&cq->byte[offset & (DIRECT_PAGE - sizeof(__u32))];
+}
+
+/* direct_call_worker() - there is something for user space: handed heads, a broken queue */
+static __always_inline void direct_call_worker(struct direct_queue *queue)
+{
+	struct direct_call call = { .queue = queue->index };
+
+	if (__sync_lock_test_and_set(&queue->attention, 1))
+		return;
+	bpf_ringbuf_output(&nvr_calls, &call, sizeof(call), BPF_RB_FORCE_WAKEUP);
+}
+
+/* direct_enter() - whether this context may serve the queue; the one that does goes on for it */
+static __always_inline int direct_enter(struct direct_queue *queue)
+{
+	queue->counters.runs++;
+	if (!(__sync_fetch_and_or(&queue->lock, DIRECT_HELD | DIRECT_AGAIN) & DIRECT_HELD))
+		return 1;
+	queue->counters.busy++;
+	return 0;
+}
+
+/* direct_begin() - before each turn: what comes from now on asks for another one */
+static __always_inline void direct_begin(struct direct_queue *queue)
+{
+	__sync_fetch_and_and(&queue->lock, ~DIRECT_AGAIN);
+}
+
+/* direct_leave() - let go of the queue, unless another turn was asked for */
+static __always_inline int direct_leave(struct direct_queue *queue)
+{
+	return __sync_val_compare_and_swap(&queue->lock, DIRECT_HELD, 0) == DIRECT_HELD;
+}
+
+static __always_inline void direct_hand(struct direct_queue *queue, __u16 head,
+					enum direct_reason reason)
+{
+	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
+
+	slot->state = DIRECT_SLOT_HANDED;
+	queue->handed[queue->handed_tail & (QUEUE_SIZE_MAX - 1)] = head;
+	store_release(&queue->handed_tail, queue->handed_tail + 1);
+	queue->counters.handed[reason]++;
+	direct_call_worker(queue);
+}
+
+/* direct_release() - the kernel reads the request's segments no more */
+static __always_inline void direct_release(struct direct_queue *queue, struct direct_slot *slot)
+{
+	if (!slot->pool)
+		return;
+	queue->pool_free[queue->pool_count & (DIRECT_POOL - 1)] = slot->pool - 1;
+	queue->pool_count++;
+	slot->pool = 0;
+}
+
+/* direct_give_back() - the request at @head is over and its status byte written */
+static __always_inline void direct_give_back(const struct direct_run *run, __u16 head,
+					     struct direct_slot *slot)
+{
+	struct direct_queue *queue = run->queue;
+
+	slot->state = DIRECT_SLOT_FREE;
+	used_push(&queue->state, &run->vring, head, slot->used_len);
+	if (!queue->tracked)
+		return;
+	inflight_put(run->inflight, head);
+	queue->batch[queue->batch_count & (QUEUE_SIZE_MAX - 1)] = head;
+	queue->batch_count++;
+}
+
+/* direct_drop() - the request at @head broke the queue: it is not given back */
+static __always_inline void direct_drop(const struct direct_run *run, __u16 head,
+					struct direct_slot *slot)
+{
+	slot->state = DIRECT_SLOT_FREE;
+	run->queue->state.in_flight--;
+	if (run->queue->tracked)
+		inflight_drop(run->inflight, head);
+}
+
+/* direct_succeeded() - the request at @head did all that was wanted */
+static __always_inline void direct_succeeded(const struct direct_run *run, __u16 head,
+					     struct direct_slot *slot)
+{
+	struct queue_counters *counters = &run->queue->state.counters;
+
+	if (slot->type == VIRTIO_BLK_T_IN)
+		counters->bytes_read += slot->bytes;
+	else if (slot->type == VIRTIO_BLK_T_OUT)
+		counters->bytes_written += slot->bytes;
+	direct_give_back(run, head, slot);
+}
+
+#endif
