@@ -36,3 +36,15 @@ int bpf_complete_arguments(void)
 	type = btf__type_by_id(btf, type->type);			    /* prototype */
 	return btf_vlen(type) - 1; /* the first is the tracer's own */
 }
+
+bool bpf_has_uptr(void)
+{
+	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "btf_field_type", BTF_KIND_ENUM) : -ENOENT;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(type)[i].name_off), "BPF_UPTR"))
+			return true;
+	return false;
+}

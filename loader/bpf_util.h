@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <stdbool.h>
 
 #include "util.h"
 
@@ -36,5 +37,8 @@ void bpf_log_quietly(void);
  * is none or no BTF.
  */
 int bpf_complete_arguments(void);
+
+/* bpf_has_uptr() - whether this kernel has __uptr map fields (Linux 6.13) */
+bool bpf_has_uptr(void);
 
 #endif

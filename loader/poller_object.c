@@ -112,10 +112,19 @@ static int check_helpers(char ret_why[ENGINE_WHY_BYTES])
 	return found;
 }
 
+static int open_with_helpers(struct vm *vm, struct poller_object *object,
+			     char ret_why[ENGINE_WHY_BYTES])
+{
+	int err = check_helpers(ret_why);
+
+	return err ? err : try_form(vm, &helpers_form, object, ret_why);
+}
+
 int poller_object_open(struct vm *vm, struct poller_object *ret_object,
 		       char ret_why[ENGINE_WHY_BYTES])
 {
 	struct poller_object object = { 0 };
+	char why[ENGINE_WHY_BYTES];
 	int err;
 
 	if (bpf_complete_arguments() < 3)
@@ -124,9 +133,10 @@ int poller_object_open(struct vm *vm, struct poller_object *ret_object,
 	if (err) {
 		poller_object_close(&object);
 		log_debug("poller: %s; trying helpers", ret_why);
-		err = check_helpers(ret_why);
-		if (!err)
-			err = try_form(vm, &helpers_form, &object, ret_why);
+		err = open_with_helpers(vm, &object, why);
+		/* On a kernel that has __uptr the better form's refusal is the one to know. */
+		if (err && !bpf_has_uptr())
+			memcpy(ret_why, why, sizeof(why));
 	}
 	if (err) {
 		poller_object_close(&object);

@@ -17,7 +17,7 @@
  * @detail: filled with what was seen, when the return value is 0
  * @size: room in @detail
  *
- * Takes 200 ms, and two CPUs.
+ * Takes 200 ms, and two CPUs, until it was seen once. Control thread only.
  * Return: 1 when they do; 0 when not, or when it could not be seen; -errno when the kernel refuses
  * a helper, as it does bpf_probe_write_user() with lockdown=integrity.
  */

@@ -42,18 +42,6 @@ static bool has(const char *name, __u32 kind)
 	return btf__find_by_name_kind(kernel, name, kind) > 0;
 }
 
-/* Whether an enum of the kernel has a value of this name. */
-static bool has_value(const char *type, const char *value)
-{
-	int id = btf__find_by_name_kind(kernel, type, BTF_KIND_ENUM);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(kernel, (__u32)id) : NULL;
-
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(kernel, btf_enum(t)[i].name_off), value))
-			return true;
-	return false;
-}
-
 static const char *no_cqe(void)
 {
 	return bpf_complete_arguments() == 3 ? NULL : "io_uring_complete has no CQE here";
@@ -67,7 +55,7 @@ static const char *no_fields(void)
 
 static const char *no_uptr(void)
 {
-	return has_value("btf_field_type", "BPF_UPTR") ? NULL : "no __uptr map fields (6.13)";
+	return bpf_has_uptr() ? NULL : "no __uptr map fields (6.13)";
 }
 
 static const char *locked_down(void)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # KVM guests on NVMe passthrough in the test host, with each engine on a kernel that has it; those
 # of BPF on one that is locked down as with Secure Boot.
-# seconds: 1800
+# seconds: 2500
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
@@ -21,6 +21,7 @@ locked() {
 }
 
 run 6.12 worker
+run 6.12 poller
 locked 7 loop
 locked 7 poller
 run 7 poller --vcpu-dispatch

@@ -6,16 +6,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
-name=start
 out=$(tests/host/run --kernel 7 --seconds 960 front loop switch)
-while read -r line; do
-	case $line in
-	'## status 0') ok 0 "$name ends well" ;;
-	'## status'*) ok 1 "$name ends well" ;;
-	'## '*) name=${line#'## '} ;;
-	*) relay "$name" "$line" ;;
-	esac
-done <<<"$out"
+relay_tests "Linux 7" <<<"$out"
 grep '^# pause' <<<"$out"
 check "nothing was skipped" test -z "$(grep SKIP <<<"$out")"
 check "something was tested" test "$tap_count" -gt 20

@@ -44,6 +44,21 @@ relay() {
 	esac
 }
 
+# relay_tests LABEL: the TAP of several programs on stdin, each between "## NAME" and "## status N", as
+# ours.
+relay_tests() {
+	local name=start line
+
+	while read -r line; do
+		case $line in
+		'## status 0') ok 0 "$1: $name ends well" ;;
+		'## status'*) ok 1 "$1: $name ends well" ;;
+		'## '*) name=${line#'## '} ;;
+		*) relay "$1: $name" "$line" ;;
+		esac
+	done
+}
+
 # relay_host LABEL NAME OPTION... -- [ARGUMENT...]: run tests/host/tests/NAME.sh in the test host; its
 # points, and how it ended, as ours
 relay_host() {

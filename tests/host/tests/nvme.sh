@@ -49,6 +49,7 @@ ok $? "the daemon ends well"
 check "its books balance" books_balance 1000
 if [ "$engine" != worker ]; then
 	check "the $engine served" grep -q 'direct: runs' "$daemon_log"
+	check "no queue was left to a worker" test -z "$(grep 'served by a worker' "$daemon_log")"
 fi
 if [ "${options[*]}" = --vcpu-dispatch ]; then
 	check "vCPUs started requests" grep -qE 'by vCPUs [1-9]' "$daemon_log"
