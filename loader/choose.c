@@ -88,7 +88,9 @@ void choose_drop(struct choose *choose, enum engine engine, const char *reason)
 
 enum engine choose_engine(const struct choose *choose)
 {
-	return choose->phase == CHOOSE_TRY ? choose->other : choose->current;
+	if (choose->phase == CHOOSE_TRY)
+		return choose->other;
+	return choose->current;
 }
 
 uint64_t choose_delay_ns(const struct choose *choose)

@@ -83,11 +83,18 @@ static void log_direct(const struct vhost_queue *queue)
 	log_info("queue %u: direct:%s handed to the worker:%s", queue->index, counted, handed);
 }
 
+/* The counters by number, as their names are. */
+static void values_of(const struct queue_counters *counters, uint64_t ret_values[ARRAY_SIZE(names)])
+{
+	memcpy(ret_values, counters, sizeof(*counters));
+}
+
 void counters_log(struct vm *vm)
 {
 	bool any = false;
 
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
+		uint64_t values[ARRAY_SIZE(names)];
 		struct queue_counters c;
 		char line[512] = "";
 
@@ -95,8 +102,9 @@ void counters_log(struct vm *vm)
 		if (!c.requests && !c.resubmitted)
 			continue;
 		any = true;
+		values_of(&c, values);
 		for (size_t n = 0; n < ARRAY_SIZE(names); n++)
-			append(line, sizeof(line), names[n], (&c.requests)[n]);
+			append(line, sizeof(line), names[n], values[n]);
 		log_info("queue %u:%s", i, line);
 		log_direct(&vm->queues[i]);
 	}
@@ -107,11 +115,13 @@ void counters_log(struct vm *vm)
 struct json_object *counters_json(struct vhost_queue *queue)
 {
 	struct json_object *object = json_object_new_object();
+	uint64_t values[ARRAY_SIZE(names)];
 	struct queue_counters c;
 
 	vhost_queue_counters(queue, &c);
+	values_of(&c, values);
 	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
-		json_add_number(object, names[n], (&c.requests)[n]);
+		json_add_number(object, names[n], values[n]);
 	return object;
 }
 
