@@ -24,7 +24,8 @@
 #define DIRECT_SQ_BYTES	  (DIRECT_SQ_ENTRIES * DIRECT_SQE_BYTES)
 #define DIRECT_CQ_BYTES	  (DIRECT_PAGE + DIRECT_CQ_ENTRIES * DIRECT_CQE_BYTES) /* with indices */
 
-/* Fewer than CQEs, so that the CQ never overflows: each has one, and kicks come in between. */
+/* Fewer than CQEs: each has one, and kicks come in between. Only when BPF misses one event after
+ * another does the CQ overflow (poller_revive()). */
 #define DIRECT_IN_FLIGHT_MAX 256U
 
 /* Requests whose segments or ranges the kernel reads until they complete. */
