@@ -17,6 +17,11 @@
 #include "arch.h"
 #include "vring_window.h"
 
+/* guest_view() - where the task that runs us has what the daemon has at this address */
+#ifndef guest_view
+#define guest_view(hva) (hva)
+#endif
+
 #ifdef VRING_HELPERS
 #include "vring_helpers.h"
 #else
@@ -191,11 +196,6 @@ NVR_INLINE void vring_barrier(const struct vring_memory *vring)
 {
 	__sync_fetch_and_add(&vring->window->barrier, 1);
 }
-
-/* guest_view() - where the task that runs us has what the daemon has at this address */
-#ifndef guest_view
-#define guest_view(hva) (hva)
-#endif
 
 /* guest_read() - copy out of guest memory; -EFAULT where pages are not present */
 #define guest_read(to, hva, len) \

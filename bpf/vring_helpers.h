@@ -48,7 +48,7 @@ NVR_GLOBAL int vring_avail_word(struct vring_shadow *shadow NVR_NONNULL, __u32 o
 	__u64 bytes;
 
 	if (bpf_probe_read_user(&bytes, VRING_HEAD_BYTES,
-				(void *)(shadow->avail + (offset & -VRING_HEAD_BYTES))))
+				(void *)guest_view(shadow->avail + (offset & -VRING_HEAD_BYTES))))
 		return vring_fault(shadow);
 	return (__u16)(bytes >> 8 * (offset & (VRING_HEAD_BYTES - 1)));
 }
@@ -88,7 +88,7 @@ NVR_INLINE int vring_fetch_part(struct vring_shadow *shadow, __u32 slot, __u32 c
 	if (bytes > VRING_FETCH_MAX * sizeof(shadow->avail_ring[0]))
 		return -EFAULT;
 	if (bpf_probe_read_user(&shadow->avail_ring[slot], bytes,
-				(void *)(shadow->avail + 4 + 2U * slot)))
+				(void *)guest_view(shadow->avail + 4 + 2U * slot)))
 		return vring_fault(shadow);
 	return 0;
 }
@@ -122,7 +122,7 @@ NVR_INLINE int vring_desc_read(const struct vring_memory *vring, __u16 index,
 			       struct vring_desc *ret_desc)
 {
 	return bpf_probe_read_user(ret_desc, sizeof(*ret_desc),
-				   (void *)(vring->shadow->desc + 16U * index))
+				   (void *)guest_view(vring->shadow->desc + 16U * index))
 		       ? -EFAULT
 		       : 0;
 }
@@ -148,7 +148,7 @@ NVR_INLINE int vring_write_entries(struct vring_shadow *shadow, __u32 slot, __u3
 	vring_opaque(bytes);
 	if (bytes > sizeof(shadow->used_ring.none))
 		return -EFAULT;
-	if (bpf_probe_write_user((void *)(shadow->used + 4 + 8U * slot),
+	if (bpf_probe_write_user((void *)guest_view(shadow->used + 4 + 8U * slot),
 				 &shadow->used_ring.ring[slot], bytes))
 		return vring_fault(shadow);
 	return 0;
@@ -158,7 +158,8 @@ NVR_INLINE int vring_write_entries(struct vring_shadow *shadow, __u32 slot, __u3
  * published: the driver has done with the entry in whose place it comes. */
 NVR_INLINE int vring_write_head(struct vring_shadow *shadow)
 {
-	if (bpf_probe_write_user((void *)shadow->used, &shadow->used_ring, VRING_HEAD_BYTES))
+	if (bpf_probe_write_user((void *)guest_view(shadow->used), &shadow->used_ring,
+				 VRING_HEAD_BYTES))
 		return vring_fault(shadow);
 	return 0;
 }
@@ -200,7 +201,8 @@ NVR_INLINE void vring_used_flags(const struct vring_memory *vring, __u16 flags)
 
 NVR_GLOBAL int vring_shadow_event(struct vring_shadow *shadow NVR_NONNULL, __u16 size, __u16 event)
 {
-	if (bpf_probe_write_user((void *)(shadow->used + 4 + 8U * size), &event, sizeof(event)))
+	if (bpf_probe_write_user((void *)guest_view(shadow->used + 4 + 8U * size), &event,
+				 sizeof(event)))
 		return vring_fault(shadow);
 	return 0;
 }

@@ -10,53 +10,101 @@
 #include "vm.h"
 
 #include "bpf/dispatch.skel.h"
+#include "bpf/dispatch_helpers.skel.h"
 
+/* The object in the poller's form, and what of it is used. */
 struct dispatch {
-	struct dispatch_bpf *skeleton;
+	struct dispatch_bpf *pages;
+	struct dispatch_helpers_bpf *helpers;
+	struct bpf_object *object; /* of one of the two */
+	struct bpf_link *link;
+	uint32_t *front;		 /* nvr_front */
+	__u64 *view;			 /* nvr_view */
 	int doorbell[DIRECT_QUEUES_MAX]; /* eventfd id, -1 while not served */
 };
+
+static int open_object(struct dispatch *dispatch, bool helpers)
+{
+	if (helpers) {
+		dispatch->helpers = dispatch_helpers_bpf__open();
+		if (!dispatch->helpers)
+			return -errno;
+		dispatch->object = dispatch->helpers->obj;
+		dispatch->helpers->rodata->nvr_tgid = (__u32)getpid();
+	} else {
+		dispatch->pages = dispatch_bpf__open();
+		if (!dispatch->pages)
+			return -errno;
+		dispatch->object = dispatch->pages->obj;
+		dispatch->pages->rodata->nvr_tgid = (__u32)getpid();
+	}
+	return 0;
+}
 
 /* The maps by which the poller's program finds a queue are the poller's own. */
 static int share(const struct dispatch *dispatch, const struct poller_object *poller)
 {
-	struct bpf_map *const maps[] = { dispatch->skeleton->maps.nvr_rings,
-					 dispatch->skeleton->maps.nvr_vrings };
+	static const char *const names[] = { "nvr_rings", "nvr_vrings", "nvr_shadows" };
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(maps) && !err; i++)
-		err = bpf_map__reuse_fd(maps[i], poller_object_map(poller, bpf_map__name(maps[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !err; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(dispatch->object, names[i]);
+
+		if (map)
+			err = bpf_map__reuse_fd(map, poller_object_map(poller, names[i]));
+	}
 	return err;
+}
+
+static int load(struct dispatch *dispatch)
+{
+	struct bpf_program *program;
+	int err;
+
+	/* The skeletons' own: they map the variables. */
+	err = dispatch->helpers ? dispatch_helpers_bpf__load(dispatch->helpers)
+				: dispatch_bpf__load(dispatch->pages);
+	if (err)
+		return err;
+	program = bpf_object__find_program_by_name(dispatch->object, "nvr_doorbell");
+	dispatch->link = bpf_program__attach(program);
+	return dispatch->link ? 0 : -errno;
+}
+
+/* The object's variables, which the daemon has mapped. */
+static void find_variables(struct dispatch *dispatch)
+{
+	if (dispatch->helpers) {
+		dispatch->front = &dispatch->helpers->bss->nvr_front;
+		dispatch->view = &dispatch->helpers->bss->nvr_view;
+	} else {
+		dispatch->front = &dispatch->pages->bss->nvr_front;
+		dispatch->view = &dispatch->pages->bss->nvr_view;
+	}
 }
 
 int dispatch_open(struct vm *vm, const struct poller_object *poller, struct dispatch **ret_dispatch,
 		  char ret_why[ENGINE_WHY_BYTES])
 {
-	struct dispatch *dispatch;
-	int err = -ENOMEM;
-
-	if (!poller->pages)
-		return engine_refuse(ret_why, -EOPNOTSUPP, "vCPU dispatch without __uptr");
-	dispatch = calloc(1, sizeof(*dispatch));
+	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
+	int err;
 
 	if (!dispatch)
-		return engine_refuse(ret_why, err, "vCPU dispatch");
+		return engine_refuse(ret_why, -ENOMEM, "vCPU dispatch");
 	memset(dispatch->doorbell, -1, sizeof(dispatch->doorbell));
-	dispatch->skeleton = dispatch_bpf__open();
-	if (dispatch->skeleton) {
-		dispatch->skeleton->rodata->nvr_tgid = (__u32)getpid();
-		err = direct_maps_share(vm->maps, dispatch->skeleton->obj);
-		if (!err)
-			err = share(dispatch, poller);
-		if (!err)
-			err = dispatch_bpf__load(dispatch->skeleton);
-		if (!err)
-			err = dispatch_bpf__attach(dispatch->skeleton);
-	}
+	err = open_object(dispatch, poller->helpers);
+	if (!err)
+		err = direct_maps_share(vm->maps, dispatch->object);
+	if (!err)
+		err = share(dispatch, poller);
+	if (!err)
+		err = load(dispatch);
 	if (err) {
 		dispatch_close(dispatch);
 		return engine_refuse(ret_why, err,
 				     "vCPU dispatch: KVM's ioeventfd_write cannot be hooked");
 	}
+	find_variables(dispatch);
 	*ret_dispatch = dispatch;
 	return 0;
 }
@@ -65,7 +113,9 @@ void dispatch_close(struct dispatch *dispatch)
 {
 	if (!dispatch)
 		return;
-	dispatch_bpf__destroy(dispatch->skeleton);
+	bpf_link__destroy(dispatch->link);
+	dispatch_bpf__destroy(dispatch->pages);
+	dispatch_helpers_bpf__destroy(dispatch->helpers);
 	free(dispatch);
 }
 
@@ -84,6 +134,11 @@ static int eventfd_id(int fd)
 	return id;
 }
 
+static int doorbells(const struct dispatch *dispatch)
+{
+	return bpf_object__find_map_fd_by_name(dispatch->object, "nvr_doorbells");
+}
+
 void dispatch_start(struct dispatch *dispatch, const struct vhost_queue *queue)
 {
 	const struct vm *vm = queue->vm;
@@ -98,10 +153,9 @@ void dispatch_start(struct dispatch *dispatch, const struct vhost_queue *queue)
 				: "guest memory cannot be mapped as the front-end has it");
 		return;
 	}
-	dispatch->skeleton->bss->nvr_front = (__u32)vm->front_pid;
-	dispatch->skeleton->bss->nvr_view = vm->map.view;
-	if (bpf_map__update_elem(dispatch->skeleton->maps.nvr_doorbells, &id, sizeof(id), &index,
-				 sizeof(index), BPF_ANY))
+	*dispatch->front = (uint32_t)vm->front_pid;
+	*dispatch->view = vm->map.view;
+	if (bpf_map_update_elem(doorbells(dispatch), &id, &index, BPF_ANY))
 		log_warn("queue %u: no vCPU dispatch: %s", index, strerror(errno));
 	else
 		dispatch->doorbell[index] = id;
@@ -113,6 +167,6 @@ void dispatch_stop(struct dispatch *dispatch, const struct vhost_queue *queue)
 
 	if (!id || *id < 0)
 		return;
-	bpf_map__delete_elem(dispatch->skeleton->maps.nvr_doorbells, id, sizeof(*id), 0);
+	bpf_map_delete_elem(doorbells(dispatch), id);
 	*id = -1;
 }

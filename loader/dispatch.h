@@ -15,7 +15,7 @@ struct poller_object;
 /**
  * dispatch_open() - load the program and hook KVM's doorbells
  * @vm: its maps are made
- * @poller: the poller's object, loaded; by __uptr
+ * @poller: the poller's object, loaded
  * @ret_dispatch: set; free with dispatch_close()
  * @ret_why: filled with a reason on failure
  *

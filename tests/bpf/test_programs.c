@@ -12,6 +12,8 @@
 #include "probe.h"
 
 #include "bpf/direct.skel.h"
+#include "bpf/dispatch.skel.h"
+#include "bpf/dispatch_helpers.skel.h"
 #include "bpf/loop.skel.h"
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
@@ -29,6 +31,8 @@ static const struct object {
 	{ "direct", direct_bpf__elf_bytes },
 	{ "poller", poller_bpf__elf_bytes },
 	{ "poller_helpers", poller_helpers_bpf__elf_bytes },
+	{ "dispatch", dispatch_bpf__elf_bytes },
+	{ "dispatch_helpers", dispatch_helpers_bpf__elf_bytes },
 	{ "loop", loop_bpf__elf_bytes },
 	{ "probe", probe_bpf__elf_bytes },
 	{ "user_copy", user_copy_bpf__elf_bytes },
@@ -104,6 +108,10 @@ static const struct reason {
 	{ "poller_helpers", NULL, locked_down },
 	{ NULL, "nvr_copy_write", locked_down },
 	{ NULL, "probe_write", locked_down },
+	{ "dispatch", NULL, no_uptr },
+	{ "dispatch", NULL, no_kvm },
+	{ "dispatch_helpers", NULL, locked_down },
+	{ "dispatch_helpers", NULL, no_kvm },
 	{ "loop", NULL, no_loop },
 	{ NULL, "probe_step", no_loop },
 	{ NULL, "probe_guard", no_lsm },

@@ -21,7 +21,7 @@ locked() {
 }
 
 run 6.12 worker
-run 6.12 poller
+run 6.12 poller --vcpu-dispatch
 locked 7 loop
 locked 7 poller
 run 7 poller --vcpu-dispatch
