@@ -8,6 +8,10 @@
 #include "plain.h"
 #include "virtqueue.h"
 
+#ifndef DIRECT_SUBMITS
+#define DIRECT_SUBMITS 0 /* 1: SQEs are submitted by BPF itself (loop) */
+#endif
+
 #define DIRECT_BATCH 16U /* requests taken at a look, before what was answered is published */
 
 /* direct_answer() - nothing to do for the request but to say OK; 1 when it says so already */
@@ -59,6 +63,18 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 	return 0;
 }
 
+/*
+ * direct_forks() - whether the kernel leaves the command to a thread of io-wq, always
+ *
+ * The loop submits from within BPF, where a task may not migrate, and such a thread, when it has to
+ * be started, is born so and stays so: Linux 7.3 warns of it (set_task_cpu).
+ */
+static __always_inline int direct_forks(const struct disk *disk, const struct command *command)
+{
+	return DIRECT_SUBMITS && disk->kind != DISK_NVME &&
+	       (command->op == COMMAND_FLUSH || command->op == COMMAND_FALLOCATE);
+}
+
 /* direct_refused() - why another must do this request, or -1 */
 static __always_inline int direct_refused(const struct disk *disk, struct request *request,
 					  enum command_step *ret_step)
@@ -68,7 +84,8 @@ static __always_inline int direct_refused(const struct disk *disk, struct reques
 		*ret_step = command_next(disk, request);
 	if (*ret_step == COMMAND_DONE)
 		return request->status == VIRTIO_BLK_S_OK ? -1 : DIRECT_REASON_STATUS;
-	if (*ret_step != COMMAND_SEND || !command_only(disk, request))
+	if (*ret_step != COMMAND_SEND || !command_only(disk, request) ||
+	    direct_forks(disk, &request->command))
 		return DIRECT_REASON_COMMANDS;
 	return -1;
 }

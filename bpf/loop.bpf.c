@@ -9,6 +9,7 @@
  * iou_ctx later, which a program that only passes it on need not know.
  */
 #define VRING_REGION
+#define DIRECT_SUBMITS 1
 
 #include "vmlinux.h"
 

@@ -83,7 +83,7 @@ relay_host() {
 
 # kernel_log_clean LOG: no line of a kernel's log tells of a fault.
 kernel_log_clean() {
-	! grep -E 'WARNING: CPU|BUG:|Oops|general protection|blocked for' "$1"
+	! grep -E 'WARNING: (CPU|[a-z_]+\/)|BUG:|Oops|general protection|blocked for' "$1"
 }
 
 # diag TEXT...: lines for whoever reads the log.
