@@ -16,7 +16,7 @@ guest() {
 
 	shift
 	for try in 1 2 3; do
-		tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 120 \
+		tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 300 \
 			--socket "$socket" --log "$log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
 		[ "${PIPESTATUS[0]}" = 3 ] || return
 		! grep -E 'FAIL|panic|Oops|BUG:|WARNING:' "$log" || return
