@@ -199,7 +199,7 @@ int64_t chooser_measured_s(const struct vm *vm)
 {
 	const struct chooser *chooser = vm->chooser;
 
-	if (!chooser || !chooser->choose.measured_ns)
+	if (!chooser || !chooser->choose.measured_ns || chooser->choose.phase == CHOOSE_TRY)
 		return -1;
 	return (int64_t)((clock_ns(CLOCK_MONOTONIC) - chooser->choose.measured_ns) / 1000000000);
 }

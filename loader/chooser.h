@@ -30,7 +30,7 @@ void chooser_close(struct vm *vm);
  */
 enum engine chooser_begin(struct vm *vm, char ret_reason[ENGINE_SENTENCE_BYTES]);
 
-/* chooser_measured_s() - seconds since the reason was measured, or -1 */
+/* chooser_measured_s() - seconds since what serves was measured, or -1 when it was not */
 int64_t chooser_measured_s(const struct vm *vm);
 
 #endif

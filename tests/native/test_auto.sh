@@ -38,10 +38,11 @@ load=$!
 check "the queue runs" await '.queues[0].running'
 first=$(status '.queues[0].engine')
 ok $? "auto begins with the $first: $(status '.queues[0].why')"
-ok "$(status '.queues[0].switches')" "it does not try before it has watched"
+switches=$(status '.queues[0].switches') # to begin with an engine that is no worker is one
+ok $((switches > 1)) "it does not try before it has watched"
 check "another engine is tried, and measured" await '.queues[0].measured_s != null'
 diag "$(status '.queues[0].engine'): $(status '.queues[0].why')"
-ok $(($(status '.queues[0].switches') < 2)) "the queue moved there and back"
+ok $(($(status '.queues[0].switches') - switches < 2)) "the queue moved there and back"
 status '.queues[0].why' | grep -qE '[0-9] requests/s.* the (worker|poller|loop)'
 ok $? "status says what was measured"
 for to in poller worker auto; do
