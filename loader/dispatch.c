@@ -59,11 +59,13 @@ static int share(const struct dispatch *dispatch, const struct poller_object *po
 static int load(struct dispatch *dispatch)
 {
 	struct bpf_program *program;
-	int err;
+	int err = 0;
 
 	/* The skeletons' own: they map the variables. */
-	err = dispatch->helpers ? dispatch_helpers_bpf__load(dispatch->helpers)
-				: dispatch_bpf__load(dispatch->pages);
+	if (dispatch->helpers)
+		err = dispatch_helpers_bpf__load(dispatch->helpers);
+	else if (dispatch->pages)
+		err = dispatch_bpf__load(dispatch->pages);
 	if (err)
 		return err;
 	program = bpf_object__find_program_by_name(dispatch->object, "nvr_doorbell");
