@@ -44,7 +44,7 @@ if ! pkg-config --atleast-version=1.4 libbpf 2>/dev/null || ! command -v bpftool
 fi
 qemu=$(/usr/bin/qemu-system-x86_64 --version | sed -n 's/.* version \([0-9.]*\).*/\1/p')
 if ! printf '8.1\n%s\n' "$qemu" | sort -VC; then
-	newer+=(qemu-system-x86 qemu-system-common qemu-system-data seabios)
+	newer+=(qemu-system-x86 qemu-system-common qemu-system-data qemu-utils seabios)
 fi
 [ ${#newer[@]} -gt 0 ] || exit 0
 [ "$(cat $root/.complete 2>/dev/null)" != "${newer[*]}" ] || exit 0
