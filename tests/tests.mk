@@ -16,7 +16,9 @@ LOADGEN		:= $(BUILD)/tests/front/loadgen
 FUZZ_SRCS	:= $(wildcard tests/fuzz/*.c)
 FUZZ_BUILD	:= $(BUILD)/fuzz
 FUZZ_TARGETS	:= $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(BPF_TEST_SRCS) $(FUZZ_SRCS)
+GUEST_LOAD	:= $(BUILD)/tests/guest/load
+TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(BPF_TEST_SRCS) $(FUZZ_SRCS) \
+	tests/guest/load.c tests/host/insn.c tests/host/bpf_lines.c
 
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 
@@ -28,6 +30,20 @@ $(BUILD)/tests/front/%: $(BUILD)/tests/front/%.o $(FRONT_LIB_OBJS) $(BUILD)/libn
 
 $(BPF_TESTS): %: %.o $(FRONT_LIB_OBJS) $(BUILD)/libnvring.a
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
+
+# Counts the test host's instructions, in its QEMU.
+COUNT_INSN	:= $(BUILD)/tests/host/insn.so
+$(COUNT_INSN): tests/host/insn.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@) $(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
+BPF_LINES	:= $(BUILD)/tests/host/bpf_lines
+$(BPF_LINES): %: %.o
+	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
+
+# Runs in guests that have no libraries.
+$(GUEST_LOAD): %: %.o
+	$(call say,LINK,$@) $(CC) -static -o $@ $^ -luring -pthread
 
 # Fuzz targets: the daemon once more, by clang, with coverage for libFuzzer and sanitizers. For
 # clang a min() within a min() shadows.
@@ -98,4 +114,9 @@ bench-native:
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(LOADGEN)
 	$(Q)tests/bench/native
 
-.PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native
+bench-host:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES)
+	$(Q)tests/bench/host
+
+.PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native bench-host
