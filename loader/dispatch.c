@@ -18,8 +18,8 @@ struct dispatch {
 	struct dispatch_helpers_bpf *helpers;
 	struct bpf_object *object; /* of one of the two */
 	struct bpf_link *link;
-	uint32_t *front;		 /* nvr_front */
-	__u64 *view;			 /* nvr_view */
+	uint32_t *front;		 /* nvr_front, in the daemon's memory */
+	__u64 *view;			 /* nvr_view, likewise */
 	int doorbell[DIRECT_QUEUES_MAX]; /* eventfd id, -1 while not served */
 };
 
@@ -56,33 +56,28 @@ static int share(const struct dispatch *dispatch, const struct poller_object *po
 	return err;
 }
 
+/* By the skeletons, which map the variables. */
 static int load(struct dispatch *dispatch)
 {
+	struct dispatch_helpers_bpf *helpers = dispatch->helpers;
+	struct dispatch_bpf *pages = dispatch->pages;
 	struct bpf_program *program;
-	int err = 0;
+	int err = -EINVAL;
 
-	/* The skeletons' own: they map the variables. */
-	if (dispatch->helpers)
-		err = dispatch_helpers_bpf__load(dispatch->helpers);
-	else if (dispatch->pages)
-		err = dispatch_bpf__load(dispatch->pages);
+	if (helpers) {
+		err = dispatch_helpers_bpf__load(helpers);
+		dispatch->front = &helpers->bss->nvr_front;
+		dispatch->view = &helpers->bss->nvr_view;
+	} else if (pages) {
+		err = dispatch_bpf__load(pages);
+		dispatch->front = &pages->bss->nvr_front;
+		dispatch->view = &pages->bss->nvr_view;
+	}
 	if (err)
 		return err;
 	program = bpf_object__find_program_by_name(dispatch->object, "nvr_doorbell");
 	dispatch->link = bpf_program__attach(program);
 	return dispatch->link ? 0 : -errno;
-}
-
-/* The object's variables, which the daemon has mapped. */
-static void find_variables(struct dispatch *dispatch)
-{
-	if (dispatch->helpers) {
-		dispatch->front = &dispatch->helpers->bss->nvr_front;
-		dispatch->view = &dispatch->helpers->bss->nvr_view;
-	} else {
-		dispatch->front = &dispatch->pages->bss->nvr_front;
-		dispatch->view = &dispatch->pages->bss->nvr_view;
-	}
 }
 
 int dispatch_open(struct vm *vm, const struct poller_object *poller, struct dispatch **ret_dispatch,
@@ -106,7 +101,6 @@ int dispatch_open(struct vm *vm, const struct poller_object *poller, struct disp
 		return engine_refuse(ret_why, err,
 				     "vCPU dispatch: KVM's ioeventfd_write cannot be hooked");
 	}
-	find_variables(dispatch);
 	*ret_dispatch = dispatch;
 	return 0;
 }
