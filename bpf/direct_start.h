@@ -29,17 +29,34 @@ static __always_inline int direct_answer(struct direct_queue *queue, struct dire
 	return 0;
 }
 
+/*
+ * The loop submits from within BPF, where a task may not migrate. A thread of io-wq that the kernel
+ * has to start for a command there is born so and stays so: Linux 7.3 warns of it (set_task_cpu).
+ * So what is always left to such a thread is the worker's, and what would have to be comes back
+ * with EAGAIN, and is then.
+ */
+
+/* direct_forks() - whether the kernel leaves the command to a thread of io-wq, always */
+static __always_inline int direct_forks(const struct disk *disk, const struct command *command)
+{
+	return DIRECT_SUBMITS && disk->kind != DISK_NVME &&
+	       (command->op == COMMAND_FLUSH || command->op == COMMAND_FALLOCATE);
+}
+
 /* direct_command() - send the command of the request at @head */
 static __always_inline void direct_command(struct direct_queue *queue, const struct disk *disk,
 					   struct direct_sq *sq, const struct command *command,
 					   __u16 head, struct direct_slot *slot)
 {
+	struct io_uring_sqe *sqe = direct_sqe(queue, sq);
+
 	slot->expect = disk->kind != DISK_NVME &&
 				       (command->op == COMMAND_READ || command->op == COMMAND_WRITE)
 			       ? (__s32)command->bytes
 			       : 0;
-	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head),
-		 direct_sqe(queue, sq));
+	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
+	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
+		sqe->rw_flags |= SQE_RWF_NOWAIT;
 	queue->state.counters.commands++;
 }
 
@@ -61,18 +78,6 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 		return 1;
 	direct_command(queue, &vm->disk, sq, &plain.command, (__u16)head, slot);
 	return 0;
-}
-
-/*
- * direct_forks() - whether the kernel leaves the command to a thread of io-wq, always
- *
- * The loop submits from within BPF, where a task may not migrate, and such a thread, when it has to
- * be started, is born so and stays so: Linux 7.3 warns of it (set_task_cpu).
- */
-static __always_inline int direct_forks(const struct disk *disk, const struct command *command)
-{
-	return DIRECT_SUBMITS && disk->kind != DISK_NVME &&
-	       (command->op == COMMAND_FLUSH || command->op == COMMAND_FALLOCATE);
 }
 
 /* direct_refused() - why another must do this request, or -1 */

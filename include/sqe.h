@@ -10,6 +10,7 @@
 #define SQE_FILE_DEVICE 0 /* index among the ring's registered files */
 #define SQE_FILE_NONE	-1
 #define SQE_RWF_DSYNC	0x02 /* linux/fs.h */
+#define SQE_RWF_NOWAIT	0x08 /* likewise */
 
 /* user_data: what completed. Requests carry queue and head in the low words. */
 #define SQE_TAG_SHIFT	      56
