@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "chooser.h"
 
-#include <time.h>
-
 #include "choose.h"
 #include "direct.h"
 #include "log.h"
@@ -16,14 +14,6 @@ struct chooser {
 	struct choose choose;
 	bool begun; /* choose is initialised */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 /* The one that neither spins nor wakes anybody, where it can be had. */
 static void begin(struct chooser *chooser)

@@ -139,10 +139,11 @@ void dispatch_start(struct dispatch *dispatch, const struct vhost_queue *queue)
 {
 	const struct vm *vm = queue->vm;
 	uint32_t index = queue->index;
-	int id = eventfd_id(queue->kick_fd);
+	int id;
 
 	if (!dispatch)
 		return;
+	id = eventfd_id(queue->kick_fd);
 	if (id < 0 || !vm->map.has_view) {
 		log_warn("queue %u: no vCPU dispatch: %s", index,
 			 id < 0 ? "the doorbell is no eventfd"

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "chooser.h"
 #include "direct_maps.h"
@@ -166,19 +165,11 @@ static struct loop *leave(struct vhost_queue *queue)
 	return steal_pointer(&queue->loop);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* The pause. Return: 0, or -errno when a worker serves instead. */
 static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
 		char ret_why[ENGINE_WHY_BYTES])
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	struct loop *last = leave(queue);
 	int err = 0;
 
@@ -189,7 +180,7 @@ static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
 	/* An interrupt that the one engine held back is not lost with it. */
 	if (queue->call_fd >= 0)
 		eventfd_write(queue->call_fd, 1);
-	queue->pause_ns = now_ns() - start;
+	queue->pause_ns = clock_ns(CLOCK_MONOTONIC) - start;
 	loop_free(last);
 	return err;
 }

@@ -19,11 +19,11 @@ int poller_vrings_open(const struct poller_object *object, uint32_t queue_count,
 	void *shadows;
 
 	vrings->object = object;
+	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
+		vrings->map_fd[i] = -1;
 	vrings->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (vrings->self_fd < 0)
 		return -errno;
-	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
-		vrings->map_fd[i] = -1;
 	if (object->pages)
 		return 0;
 	vrings->shadow_bytes = queue_count * sizeof(struct vring_shadow);

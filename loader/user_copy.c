@@ -6,7 +6,6 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "arch.h"
 #include "bpf_util.h"
@@ -70,10 +69,7 @@ static void *other_end(void *argument)
 
 static int64_t now_ms(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+	return (int64_t)(clock_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
 static bool enough(const struct trial *trial, int64_t ms)

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096ULL /* the smallest a file is mapped in */
@@ -27,6 +29,15 @@
 		__auto_type max_b = (b);       \
 		max_a > max_b ? max_a : max_b; \
 	})
+
+/* clock_ns() - a clock's time, ns */
+static inline uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
 
 /**
  * fd_close() - close an fd that may be unset

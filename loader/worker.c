@@ -16,6 +16,7 @@
 #include "sigbus.h"
 #include "sqe.h"
 #include "thread.h"
+#include "util.h"
 #include "virtqueue.h"
 #include "worker_help.h"
 #include "worker_io.h"
@@ -25,14 +26,6 @@
 #define SPIN_PROOF	8	/* short sleeps in a row before it grows */
 #define SWEEP_SLEEP_S	1	/* between looks at queues that BPF serves */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
 {
@@ -176,7 +169,7 @@ static bool anything_new(struct worker *worker)
 
 static bool spin(struct worker *worker)
 {
-	uint64_t end = now_ns() + worker->spin_ns;
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + worker->spin_ns;
 
 	if (!worker->spin_ns)
 		return false;
@@ -186,7 +179,7 @@ static bool spin(struct worker *worker)
 				return true;
 			__builtin_ia32_pause();
 		}
-	} while (now_ns() < end);
+	} while (clock_ns(CLOCK_MONOTONIC) < end);
 	return false;
 }
 
@@ -233,7 +226,7 @@ static void kicks_off(struct worker *worker)
 /* Look after queues that BPF serves, once a second; false when none needs that. */
 static bool sweep(struct worker *worker)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool any = false;
 
 	if (now - worker->swept_ns < SWEEP_SLEEP_S * 1000000000ULL)
@@ -254,10 +247,10 @@ static void sleep_until_event(struct worker *worker)
 	if (!kicks_on(worker, &polled)) {
 		if (!polled && sweeps)
 			limit = (struct __kernel_timespec){ .tv_sec = SWEEP_SLEEP_S };
-		start = now_ns();
+		start = clock_ns(CLOCK_MONOTONIC);
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
 						 polled || sweeps ? &limit : NULL, NULL);
-		adapt_spin(worker, now_ns() - start);
+		adapt_spin(worker, clock_ns(CLOCK_MONOTONIC) - start);
 	}
 	kicks_off(worker);
 }

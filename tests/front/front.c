@@ -19,6 +19,14 @@
 #define REPLY_MS     20000
 #define CONFIG_BYTES 60 /* of struct virtio_blk_config */
 
+double front_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 void die(const char *format, ...)
 {
 	va_list args;

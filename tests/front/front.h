@@ -83,6 +83,9 @@ struct front_segment {
 	bool writable;
 };
 
+/* front_now() - CLOCK_MONOTONIC, seconds */
+double front_now(void);
+
 /* die() - end the program; the test runner counts that as a failure */
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
@@ -145,9 +148,6 @@ bool front_arm(struct front_queue *queue);
 
 /* front_poll() - a finished request's head, or -1; frees its descriptors. @ret_len may be NULL */
 int front_poll(struct front_queue *queue, uint32_t *ret_len);
-
-/* front_arm() - ask for an interrupt at the next used entry; true when one came meanwhile */
-bool front_arm(struct front_queue *queue);
 
 /* front_wait() - the same, waiting for interrupts; ends the program after @ms */
 int front_wait(struct front_queue *queue, int ms, uint32_t *ret_len);

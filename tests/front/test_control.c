@@ -35,14 +35,6 @@ static int client(void)
 	return fd;
 }
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 /* A line of an answer; empty when the connection ended or nothing came in @ms. */
 static const char *line(int fd, int ms)
 {
@@ -119,10 +111,11 @@ static bool member_is(struct json_object *object, const char *key, const char *t
 
 static void serves(const char *what)
 {
-	double start = now();
+	double start = front_now();
 	struct json_object *all = status();
 
-	ok(member_is(all, "connected", "true") && now() - start < 2, "%s: others are served", what);
+	ok(member_is(all, "connected", "true") && front_now() - start < 2, "%s: others are served",
+	   what);
 	ok(!front_do(&front.queue[0], &request, VIRTIO_BLK_T_IN, 8, 512) &&
 		   is_pattern(request.data, 4096, 512),
 	   "%s: the disk is served", what);
@@ -275,7 +268,7 @@ static void slow(void)
 	int half = client(), deaf = client(), idle[CONTROL_CLIENTS_MAX], last;
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	uint32_t sent = 0, refused = 0;
-	double start = now(), took;
+	double start = front_now(), took;
 
 	if (send(half, text, 20, MSG_NOSIGNAL) < 0)
 		die("control: %s", strerror(errno));
@@ -297,7 +290,7 @@ static void slow(void)
 	close(last);
 	serves("clients that do nothing");
 	ok(dropped(half, PATIENT_MS), "half a line: dropped");
-	took = now() - start;
+	took = front_now() - start;
 	ok(took > CONTROL_PATIENCE_S - 1, "after %.0f s", took);
 	ok(dropped(idle[3], PATIENT_MS), "a client that says nothing, too");
 	ok(dropped(deaf, PATIENT_MS), "one that did not read %u answers, too", sent);

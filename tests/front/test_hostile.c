@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hostile.h"
@@ -28,14 +27,6 @@ static struct daemon daemon_, other, shared;
 static struct front front, victim_front;
 static struct verify verify;
 static volatile bool stop;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* What the kernel says from now on; -1 where we may not know. */
 static int open_kernel_log(void)
@@ -90,7 +81,7 @@ static void *victim(void *argument)
 
 static void attack(const char *what, struct hostile *hostile, struct daemon *image)
 {
-	double start = now(), seconds;
+	double start = front_now(), seconds;
 	pthread_t thread;
 	uint32_t wrong;
 
@@ -99,12 +90,12 @@ static void attack(const char *what, struct hostile *hostile, struct daemon *ima
 		die("no thread");
 	for (uint32_t i = 0; i < hostile_kinds(); i++)
 		hostile_attack(hostile, i);
-	while (now() < start + attack_seconds())
+	while (front_now() < start + attack_seconds())
 		hostile_attack(hostile, (uint32_t)(hostile_random(hostile) % hostile_kinds()));
 	stop = true;
 	pthread_join(thread, NULL);
 	verify_finish(&verify, 1);
-	seconds = now() - start;
+	seconds = front_now() - start;
 	wrong = verify_image(&verify, image);
 	ok(!hostile->unreported && hostile->broken,
 	   "%s: %llu attacks, the queue was stopped and reported %llu times, %llu times too late",

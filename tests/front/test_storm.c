@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "direct.h"
@@ -40,14 +39,6 @@ static struct daemon daemon_;
 static struct front front;
 static struct verify verify[CROWD_QUEUES];
 static volatile bool stop;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static bool is_poller(void)
 {
@@ -159,10 +150,10 @@ static void hold_for(uint32_t index, useconds_t us)
 /* Events are missed now and then, and once so long that the poller's own timeout is among them. */
 static void miss_events(double seconds)
 {
-	double end = now() + seconds;
+	double end = front_now() + seconds;
 
 	hold_for(1, LONG_HOLD_US);
-	while (now() < end) {
+	while (front_now() < end) {
 		for (uint32_t i = 0; i < QUEUES; i++)
 			hold_for(i, (useconds_t)(rand() % HOLD_US_MAX));
 		usleep(GAP_US);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -71,14 +70,6 @@ static uint64_t sent, wrong, call_swaps;
 static uint64_t pauses[ENGINE_AUTO][ENGINE_AUTO][SAMPLES_MAX];
 static uint32_t pause_count[ENGINE_AUTO][ENGINE_AUTO];
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static int call(const char *method, struct json_object *params, struct json_object **ret_result)
 {
 	*ret_result = NULL;
@@ -129,10 +120,10 @@ static void *switch_thread(void *argument)
 {
 	struct switcher *switcher = argument;
 	unsigned int seed = 1;
-	double start = now();
+	double start = front_now();
 
 	while (switcher->switches < SWITCHES_MIN ||
-	       (switcher->switches < SWITCHES && now() - start < PATIENCE_S)) {
+	       (switcher->switches < SWITCHES && front_now() - start < PATIENCE_S)) {
 		bool forth = switcher->switches % 2 == 0;
 		enum engine to = forth ? switcher->to : switcher->from;
 
@@ -258,7 +249,7 @@ static void swap_call(struct front_queue *queue)
 static void load(struct switcher *switcher, uint32_t depth, bool swap_calls)
 {
 	uint32_t in_flight = 0;
-	double swapped = now();
+	double swapped = front_now();
 
 	for (uint32_t i = 0; i < switcher->queues; i++)
 		for (uint32_t slot = 0; slot < depth; slot++)
@@ -271,9 +262,9 @@ static void load(struct switcher *switcher, uint32_t depth, bool swap_calls)
 			any |= collect(&streams[i], more);
 			in_flight += streams[i].in_flight;
 		}
-		if (swap_calls && (now() - swapped) * 1e9 > CALL_SWAP_NS) {
+		if (swap_calls && (front_now() - swapped) * 1e9 > CALL_SWAP_NS) {
 			swap_call(&front.queue[sent % switcher->queues]);
-			swapped = now();
+			swapped = front_now();
 		}
 		if (!any && in_flight)
 			wait_any(switcher->queues);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "verify.h"
@@ -23,14 +22,6 @@
 
 static struct daemon daemon_;
 static struct front front;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* What the drivers wrote is on the disk. */
 static void check_image(const char *what, const struct verify *verify, uint32_t count)
@@ -100,8 +91,8 @@ static void many_queues(uint32_t queues)
 
 		verify_init(&verify[i], &front.queue[i], &options);
 	}
-	end = now() + RUN_US / 1e6;
-	while (now() < end) {
+	end = front_now() + RUN_US / 1e6;
+	while (front_now() < end) {
 		bool any = false;
 
 		for (uint32_t i = 0; i < queues; i++)
