@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "kvm_doorbell.h"
 
 #define REQUEST_MS 20000
 
@@ -96,7 +97,10 @@ bool front_expose(struct front_queue *queue)
 void front_kick(struct front_queue *queue)
 {
 	__atomic_fetch_add(&queue->kicks, 1, __ATOMIC_RELAXED);
-	eventfd_write(queue->kick_fd, 1);
+	if (queue->front->doorbell)
+		kvm_doorbell_ring(queue->front->doorbell, queue->index);
+	else
+		eventfd_write(queue->kick_fd, 1);
 }
 
 void front_publish(struct front_queue *queue)

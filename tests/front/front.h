@@ -20,7 +20,7 @@
 #define FRONT_QUEUES_MAX  256
 #define FRONT_REGIONS_MAX 512
 #define FRONT_TABLE	  4		    /* entries of a request's own indirect table */
-#define FRONT_USER_BASE	  0x7f0000000000ULL /* front-end's "user" addresses: gpa plus this */
+#define FRONT_USER_BASE	  0x100000000000ULL /* front-end's "user" addresses: gpa plus this */
 #define BIT64(n)	  (1ULL << (n))
 
 struct front_region {
@@ -72,6 +72,7 @@ struct front {
 	uint64_t heap;	      /* gpa of the next free byte */
 	uint32_t queue_count;
 	struct front_queue queue[FRONT_QUEUES_MAX];
+	struct kvm_doorbell *doorbell; /* a vCPU rings (kvm_doorbell.h); NULL: the front-end does */
 	int inflight_fd;
 	uint64_t inflight_bytes;
 };

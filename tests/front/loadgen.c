@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "front.h"
+#include "kvm_doorbell.h"
 
 #define PIDS_MAX      8
 #define BUCKETS	      2048 /* of the latency histogram: 16 per power of two */
@@ -38,7 +39,7 @@ struct settings {
 	const char *socket, *rw;
 	uint32_t depth, queues, bytes, size;
 	double seconds, rate;
-	int sleep, event_idx, direct_descriptors, status_elsewhere, json, cpu;
+	int sleep, kvm, event_idx, direct_descriptors, status_elsewhere, json, cpu;
 	int pids[PIDS_MAX], pid_count;
 };
 
@@ -336,6 +337,7 @@ enum key {
 	KEY_BS,
 	KEY_SIZE,
 	KEY_SLEEP,
+	KEY_KVM,
 	KEY_RATE,
 	KEY_EVENT_IDX,
 	KEY_DIRECT,
@@ -354,6 +356,7 @@ static const struct argp_option options[] = {
 	{ "bs", KEY_BS, "BYTES", 0, "of a request (4096)", 0 },
 	{ "size", KEY_SIZE, "N", 0, "entries of a queue (256)", 0 },
 	{ "sleep", KEY_SLEEP, NULL, 0, "wait for interrupts instead of looking all the time", 0 },
+	{ "kvm", KEY_KVM, NULL, 0, "ring doorbells from a vCPU, through KVM", 0 },
 	{ "rate", KEY_RATE, "IOPS", 0, "send so many a second, at most depth at a time", 0 },
 	{ "event-idx", KEY_EVENT_IDX, NULL, 0, "acknowledge EVENT_IDX", 0 },
 	{ "direct-descriptors", KEY_DIRECT, NULL, 0, "no indirect descriptors", 0 },
@@ -391,6 +394,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_SLEEP:
 		settings.sleep = 1;
+		return 0;
+	case KEY_KVM:
+		settings.kvm = 1;
 		return 0;
 	case KEY_RATE:
 		settings.rate = atof(argument);
@@ -455,6 +461,8 @@ int main(int argc, char **argv)
 	if (!settings.event_idx)
 		open.without |= BIT64(VIRTIO_RING_F_EVENT_IDX);
 	front_open(&front, &open);
+	if (settings.kvm)
+		kvm_doorbell_open(&front);
 	front_config(&front, &config);
 	blocks = config.capacity / (settings.bytes / 512);
 	if (!blocks)
@@ -471,6 +479,7 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	client_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec - client_ns;
 	report((double)start / 1e9, server_ns, client_ns);
+	kvm_doorbell_close(&front);
 	front_close(&front);
 	return errors ? 1 : 0;
 }

@@ -12,7 +12,7 @@ guest_memory=160M
 # It is stopped most of the time, which its kernel is not to mind.
 guest_append="console=ttyS0 quiet reboot=t panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 queue_size=256 # of all sides, whatever their defaults
-boot_seconds=240
+boot_seconds=120
 answer_seconds=20 # beyond the load's own time
 settle_seconds=0.2
 dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
@@ -51,18 +51,18 @@ server_start() {
 		node=driver=host_device,node-name=d,filename=/dev/nvme$drive,cache.direct=on,aio=io_uring
 		taskset -c 1 qemu-storage-daemon --object "$iothread" --blockdev "$node" --export \
 			"type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=$socket,writable=on,num-queues=2,iothread=io0" \
-			2>"$dir/$1.log" &
+			2>>"/results/$1.log" &
 		;;
 	*)
 		build/nvring serve --socket "$socket" --device "/dev/ng$drive" --engine "$1" \
 			--queues 2 --cpu-list 1 ${spin_us:+--spin-us "$spin_us"} \
-			2>"$dir/$1.log" &
+			2>>"/results/$1.log" &
 		;;
 	esac
 	side_pid[$1]=$!
 	wait_for 20 test -S "$socket" -o ! -d "/proc/${side_pid[$1]}"
 	[ -S "$socket" ] && return
-	side_why=$(grep -o 'error: .*' "$dir/$1.log" | tail -1)
+	side_why=$(grep -o 'error: .*' "/results/$1.log" | tail -1)
 	return 1
 }
 
@@ -106,7 +106,7 @@ guest_start() {
 		-chardev "pipe,id=console,path=$dir/$1" -serial chardev:console \
 		-kernel "$guest_image/vmlinuz" -initrd "$guest_image/initramfs" \
 		-append "$guest_append nvring.job=bench" "${disk[@]}" \
-		</dev/null >"$dir/$1.qemu" 2>&1 &
+		</dev/null >>"/results/$1.qemu" 2>&1 &
 	side_qemu[$1]=$!
 	case $1 in
 	iothread | mapping) side_pid[$1]=${side_qemu[$1]} ;;
@@ -127,7 +127,7 @@ side_start() {
 	server_start "$1" || return 1
 	for try in 1 2 3; do
 		guest_start "$1" && return
-		echo "note $1: try $try: the guest left while it booted: $(tail -n 1 "$dir/$1.qemu")"
+		echo "note $1: try $try: the guest did not come up: $(tail -n 1 "/results/$1.qemu")"
 		guest_stop "$1"
 	done
 	unset "side_qemu[$1]"
@@ -142,7 +142,7 @@ side_answer() {
 		# What came in time of a line that did not is its beginning.
 		read -r -t 1 -u "${side_out[$1]}" line || { part+=$line; continue; }
 		line=$part${line%$'\r'} part=
-		echo "$line" >>"$dir/$1.console.log"
+		echo "$line" >>"/results/$1.console.log"
 		# shellcheck disable=SC2053 # a pattern
 		[[ $line != $2* ]] || { echo "${line#"$2"}"; return 0; }
 		[[ $line != 'nvring-guest: FAIL'* ]] || { echo "$line"; return 1; }
@@ -208,7 +208,6 @@ side_stop() {
 		wait "${side_pid[$1]}"
 	fi
 	unset "side_qemu[$1]"
-	cp "$dir/$1".*log /results/
 }
 
 sides_stop() {
