@@ -13,12 +13,12 @@ static __always_inline void direct_completed(const struct direct_run *run, __u16
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
 
 	if (slot->state != DIRECT_SLOT_SENT) {
-		queue->counters.stray++;
+		run->stats->direct.stray++;
 		return;
 	}
 	direct_release(queue, slot);
 	if (result != slot->expect) {
-		direct_hand(queue, head, DIRECT_REASON_ERROR);
+		direct_hand(queue, run->stats, head, DIRECT_REASON_ERROR);
 		return;
 	}
 	queue->idle_since = 0;
@@ -35,19 +35,19 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 	if (tag == SQE_TAG_DIRECT) {
 		direct_completed(run, sqe_head(user_data), cqe->res);
 	} else if (tag == SQE_TAG_DIRECT_KICK) {
-		queue->state.counters.kicks++;
+		run->stats->counters.kicks++;
 		if (!(cqe->flags & IORING_CQE_F_MORE)) {
 			queue->kick_armed = 0;
-			queue->counters.polls += queue->mode == DIRECT_ON;
+			run->stats->direct.polls += queue->mode == DIRECT_ON;
 		}
 	} else if (tag == SQE_TAG_DIRECT_SWEEP) {
 		queue->sweep_armed = 0;
-		queue->sweep_busy = queue->counters.runs - queue->sweep_runs > 1;
-		queue->sweep_runs = queue->counters.runs;
+		queue->sweep_busy = run->stats->direct.runs - queue->sweep_runs > 1;
+		queue->sweep_runs = run->stats->direct.runs;
 	} else if (tag == SQE_TAG_DIRECT_LOOK) {
 		queue->look_armed = 0;
 	} else if (tag != SQE_TAG_DIRECT_CANCEL) {
-		queue->counters.stray++;
+		run->stats->direct.stray++;
 	}
 }
 
@@ -59,7 +59,8 @@ static __always_inline void direct_reap(const struct direct_run *run, __u32 seen
 
 	if (!count || count > DIRECT_CQ_ENTRIES)
 		return;
-	queue->counters.missed += count - 1;
+	run->stats->direct.missed += count - 1;
+	direct_clock(queue);
 	nvr_for(i, 0, count) {
 		__u32 at = queue->ring.cqes +
 			   ((next + i) & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES;
@@ -80,12 +81,13 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 
 	if (!count || count > QUEUE_SIZE_MAX)
 		return;
+	direct_clock(queue);
 	nvr_for(i, 0, count) {
 		__u16 head = load_once(&queue->returned[(from + i) & (QUEUE_SIZE_MAX - 1)]);
 		struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
 
 		if (slot->state != DIRECT_SLOT_HANDED) {
-			queue->counters.stray++;
+			run->stats->direct.stray++;
 		} else if (head & DIRECT_RETURN_DROPPED) {
 			direct_drop(run, head & (QUEUE_SIZE_MAX - 1), slot);
 		} else {
@@ -120,10 +122,12 @@ static __always_inline void direct_complete(const struct direct_run *run, __u32 
 }
 
 /* direct_holds() - whether the driver can be told of completions later, with more of them */
-NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL)
+NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
+			    struct queue_stats *stats NVR_NONNULL)
 {
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
+	int holds, begins = !queue->moderation.since_ns;
 	__u64 now;
 
 	queue->noted = queue->state.published;
@@ -132,10 +136,12 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL)
 		moderate_rest(&queue->moderation);
 		return 0;
 	}
-	now = bpf_ktime_get_ns();
+	now = direct_clock(queue);
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
-	return moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
+	holds = moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
+	stats->direct.held += holds && begins;
+	return holds;
 }
 
 /* direct_notify() - note whether the driver wants an interrupt now; 1 when it is held back */
@@ -145,11 +151,11 @@ static __always_inline int direct_notify(const struct direct_run *run)
 
 	if (queue->state.published == queue->state.signalled)
 		return 0;
-	if (direct_holds(queue))
+	if (direct_holds(queue, run->stats))
 		return 1;
 	if (notify_wanted(&queue->state, &run->vring)) {
 		queue->wanted = 1;
-		queue->state.counters.interrupts++;
+		run->stats->counters.interrupts++;
 	}
 	return 0;
 }

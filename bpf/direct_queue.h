@@ -7,11 +7,13 @@
 #define NVRING_DIRECT_QUEUE_H
 
 #include "direct_maps.h"
+#include "stats_map.h"
 #include "used.h"
 #include "vring.h"
 
 struct direct_run {
 	struct direct_queue *queue;
+	struct queue_stats *stats;
 	struct direct_vm *vm;
 	struct inflight_queue *inflight; /* used when queue->tracked */
 	struct vring_memory vring;
@@ -26,6 +28,14 @@ static __always_inline struct inflight_queue *direct_inflight(__u32 index)
 	void *map = bpf_map_lookup_elem(&nvr_inflights, &zero);
 
 	return map ? bpf_map_lookup_elem(map, &index) : (void *)0;
+}
+
+/* direct_clock() - CLOCK_MONOTONIC, read once for all that a run does at a time */
+static __always_inline __u64 direct_clock(struct direct_queue *queue)
+{
+	if (!queue->now)
+		queue->now = bpf_ktime_get_ns();
+	return queue->now;
 }
 
 /* direct_word() - one of the ring's indices or flags */
@@ -45,12 +55,12 @@ static __always_inline void direct_call_worker(struct direct_queue *queue)
 }
 
 /* direct_enter() - whether this context may serve the queue; the one that does goes on for it */
-static __always_inline int direct_enter(struct direct_queue *queue)
+static __always_inline int direct_enter(struct direct_queue *queue, struct queue_stats *stats)
 {
-	queue->counters.runs++;
+	stats->direct.runs++;
 	if (!(__sync_fetch_and_or(&queue->lock, DIRECT_HELD | DIRECT_AGAIN) & DIRECT_HELD))
 		return 1;
-	queue->counters.busy++;
+	stats->direct.busy++;
 	return 0;
 }
 
@@ -66,15 +76,15 @@ static __always_inline int direct_leave(struct direct_queue *queue)
 	return __sync_val_compare_and_swap(&queue->lock, DIRECT_HELD, 0) == DIRECT_HELD;
 }
 
-static __always_inline void direct_hand(struct direct_queue *queue, __u16 head,
-					enum direct_reason reason)
+static __always_inline void direct_hand(struct direct_queue *queue, struct queue_stats *stats,
+					__u16 head, enum direct_reason reason)
 {
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
 
 	slot->state = DIRECT_SLOT_HANDED;
 	queue->handed[queue->handed_tail & (QUEUE_SIZE_MAX - 1)] = head;
 	store_release(&queue->handed_tail, queue->handed_tail + 1);
-	queue->counters.handed[reason]++;
+	stats->direct.handed[reason]++;
 	direct_call_worker(queue);
 }
 
@@ -96,6 +106,8 @@ static __always_inline void direct_give_back(const struct direct_run *run, __u16
 
 	slot->state = DIRECT_SLOT_FREE;
 	used_push(&queue->state, &run->vring, head, slot->used_len);
+	run->stats->counters.completed++;
+	stats_latency(run->stats, slot->type, slot->started, queue->now);
 	if (!queue->tracked)
 		return;
 	inflight_put(run->inflight, head);
@@ -117,7 +129,7 @@ static __always_inline void direct_drop(const struct direct_run *run, __u16 head
 static __always_inline void direct_succeeded(const struct direct_run *run, __u16 head,
 					     struct direct_slot *slot)
 {
-	struct queue_counters *counters = &run->queue->state.counters;
+	struct queue_counters *counters = &run->stats->counters;
 
 	if (slot->type == VIRTIO_BLK_T_IN)
 		counters->bytes_read += slot->bytes;

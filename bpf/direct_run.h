@@ -24,7 +24,7 @@ static __always_inline int direct_spins(struct direct_queue *queue)
 
 	if (!queue->spin_ns)
 		return 0;
-	now = bpf_ktime_get_ns();
+	now = direct_clock(queue);
 	if (!queue->idle_since)
 		queue->idle_since = now;
 	return now - queue->idle_since < queue->spin_ns;
@@ -43,12 +43,14 @@ static __always_inline int direct_kicks(struct direct_run *run)
 	return 0;
 }
 
-/* direct_dispatch_begin() - see how much room the SQ has; rearm a kick poll that ended */
+/* direct_dispatch_begin() - a turn begins: see how much room the SQ has; rearm a kick poll that
+ * ended */
 static __always_inline __u32 direct_dispatch_begin(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 tail = *direct_word(run->cq, queue->ring.sq_tail);
 
+	queue->now = 0;
 	queue->sq_tail = tail;
 	queue->sq_room = DIRECT_SQ_ENTRIES - (tail - *direct_word(run->cq, queue->ring.sq_head));
 	if (!queue->kick_armed && queue->mode == DIRECT_ON)

@@ -80,8 +80,10 @@ static __always_inline void direct_signal(struct direct_run *run)
 }
 
 /* direct_status() - let /dev/zero write the status byte OK, as BPF has no means to */
-static __always_inline struct io_uring_sqe *
-direct_status(struct direct_queue *queue, struct direct_sq *sq, const struct request *request)
+static __always_inline struct io_uring_sqe *direct_status(struct direct_queue *queue,
+							  struct queue_stats *stats,
+							  struct direct_sq *sq,
+							  const struct request *request)
 {
 	struct io_uring_sqe *sqe =
 		direct_own_sqe(queue, sq, IORING_OP_READ, DIRECT_FILE_ZERO, SQE_TAG_DIRECT_STATUS);
@@ -89,7 +91,7 @@ direct_status(struct direct_queue *queue, struct direct_sq *sq, const struct req
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	sqe->addr = request->status_addr;
 	sqe->len = 1;
-	queue->counters.status_writes++;
+	stats->direct.status_writes++;
 	return sqe;
 }
 

@@ -15,14 +15,15 @@
 #define DIRECT_BATCH 16U /* requests taken at a look, before what was answered is published */
 
 /* direct_answer() - nothing to do for the request but to say OK; 1 when it says so already */
-static __always_inline int direct_answer(struct direct_queue *queue, struct direct_sq *sq,
-					 const struct request *request, struct direct_slot *slot)
+static __always_inline int direct_answer(struct direct_queue *queue, struct queue_stats *stats,
+					 struct direct_sq *sq, const struct request *request,
+					 struct direct_slot *slot)
 {
 	struct io_uring_sqe *sqe;
 
 	if (request->status_ok)
 		return 1;
-	sqe = direct_status(queue, sq, request);
+	sqe = direct_status(queue, stats, sq, request);
 	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->user_data = sqe_user_data(SQE_TAG_DIRECT, queue->index, request->head);
 	slot->expect = 1;
@@ -44,9 +45,10 @@ static __always_inline int direct_forks(const struct disk *disk, const struct co
 }
 
 /* direct_command() - send the command of the request at @head */
-static __always_inline void direct_command(struct direct_queue *queue, const struct disk *disk,
-					   struct direct_sq *sq, const struct command *command,
-					   __u16 head, struct direct_slot *slot)
+static __always_inline void direct_command(struct direct_queue *queue, struct queue_stats *stats,
+					   const struct disk *disk, struct direct_sq *sq,
+					   const struct command *command, __u16 head,
+					   struct direct_slot *slot)
 {
 	struct io_uring_sqe *sqe = direct_sqe(queue, sq);
 
@@ -57,12 +59,13 @@ static __always_inline void direct_command(struct direct_queue *queue, const str
 	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
 	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
 		sqe->rw_flags |= SQE_RWF_NOWAIT;
-	queue->state.counters.commands++;
+	stats->counters.commands++;
 }
 
 /* direct_plain() - send the command of a plain request; 1 when it is over, -1 when it is not plain
  */
 NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
+			    struct queue_stats *stats NVR_NONNULL,
 			    const struct direct_vm *vm NVR_NONNULL,
 			    struct direct_sq *sq NVR_NONNULL, __u32 head)
 {
@@ -76,7 +79,7 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 	slot->type = (__u8)plain.type;
 	if (vm->disk.kind == DISK_NULL)
 		return 1;
-	direct_command(queue, &vm->disk, sq, &plain.command, (__u16)head, slot);
+	direct_command(queue, stats, &vm->disk, sq, &plain.command, (__u16)head, slot);
 	return 0;
 }
 
@@ -98,6 +101,7 @@ static __always_inline int direct_refused(const struct disk *disk, struct reques
 /* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over
  */
 NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
+			   struct queue_stats *stats NVR_NONNULL,
 			   const struct disk *disk NVR_NONNULL, struct direct_sq *sq NVR_NONNULL,
 			   __u32 entry)
 {
@@ -108,17 +112,17 @@ NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 
 	reason = direct_refused(disk, request, &step);
 	if (reason >= 0) {
-		direct_hand(queue, request->head, reason);
+		direct_hand(queue, stats, request->head, reason);
 		return 0;
 	}
 	slot->used_len = request->used_len;
 	slot->bytes = (__u32)request->data_len;
 	slot->type = (__u8)request->type;
 	if (step == COMMAND_DONE)
-		return direct_answer(queue, sq, request, slot);
+		return direct_answer(queue, stats, sq, request, slot);
 	if (!request->status_ok)
-		direct_status(queue, sq, request);
-	direct_command(queue, disk, sq, &request->command, request->head, slot);
+		direct_status(queue, stats, sq, request);
+	direct_command(queue, stats, disk, sq, &request->command, request->head, slot);
 	if (request->command.count > 1 || request->command.op == COMMAND_DEALLOCATE) {
 		slot->pool = (__u8)(entry + 1);
 		queue->pool_count--;
@@ -134,16 +138,16 @@ static __always_inline int direct_general(struct direct_run *run, __u16 head)
 	int err;
 
 	if (!queue->pool_count) {
-		direct_hand(queue, head, DIRECT_REASON_POOL);
+		direct_hand(queue, run->stats, head, DIRECT_REASON_POOL);
 		return 0;
 	}
 	entry = queue->pool_free[(queue->pool_count - 1) & (DIRECT_POOL - 1)] & (DIRECT_POOL - 1);
 	err = request_parse(&queue->state, &run->vring, &run->vm->memory, &run->vm->disk, head,
 			    &queue->table, &queue->pool[entry]);
 	if (!err)
-		return direct_send(queue, &run->vm->disk, run->sq, entry);
+		return direct_send(queue, run->stats, &run->vm->disk, run->sq, entry);
 	if (err != -EPROTO)
-		direct_hand(queue, head, DIRECT_REASON_FAULT);
+		direct_hand(queue, run->stats, head, DIRECT_REASON_FAULT);
 	return err == -EPROTO ? err : 0;
 }
 
@@ -155,7 +159,7 @@ static __always_inline int direct_parse(struct direct_run *run, __u16 head)
 
 	if (!vring_desc_read(&run->vring, head, &run->queue->first) &&
 	    run->queue->state.flags & QUEUE_INDIRECT)
-		over = direct_plain(run->queue, run->vm, run->sq, head);
+		over = direct_plain(run->queue, run->stats, run->vm, run->sq, head);
 	return over < 0 ? direct_general(run, head) : over;
 }
 
@@ -174,6 +178,7 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 		inflight_take(run->inflight, head, queue->inflight_counter++);
 	queue->state.in_flight++;
 	queue->idle_since = 0;
+	slot->started = queue->now;
 	slot->state = DIRECT_SLOT_SENT;
 	over = direct_parse(run, head);
 	if (over > 0)
@@ -197,13 +202,18 @@ static __always_inline void direct_start_batch(struct direct_run *run)
 		count = room;
 	count = vring_avail_fetch(&run->vring, queue->state.last_avail & (queue->state.size - 1),
 				  count);
+	if (count && run->vm->disk.kind != DISK_NULL) /* which is done before a clock could tell */
+		direct_clock(queue);
 	nvr_for(i, 0, count) {
 		int head;
 
 		if (!direct_has_room(queue))
 			break;
 		head = virtqueue_take(&queue->state, &run->vring);
-		if (head < 0 || direct_start(run, (__u16)head))
+		if (head < 0)
+			break;
+		run->stats->counters.requests++;
+		if (direct_start(run, (__u16)head))
 			break;
 	}
 	direct_publish(run);

@@ -47,7 +47,7 @@ extern void bpf_task_release(struct task_struct *task) __ksym;
 static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 {
 	struct direct_queue *queue = run->queue;
-	__u64 before = queue->state.counters.requests;
+	__u64 before = run->stats->counters.requests;
 	__u32 tail, round;
 
 	if (queue->mode != DIRECT_ON || !queue->poller)
@@ -57,10 +57,11 @@ static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 		direct_start_batch(run);
 		if (!direct_pending(run))
 			break;
+		queue->now = 0; /* a look at the clock for each batch */
 	}
 	if (again)
 		direct_look_later(run);
-	queue->counters.by_vcpu += queue->state.counters.requests - before;
+	run->stats->direct.by_vcpu += run->stats->counters.requests - before;
 	return direct_dispatch_end(run, tail);
 }
 
@@ -81,9 +82,10 @@ __attribute__((noinline)) int nvr_start(__u32 index, __u32 again)
 
 static __always_inline void dispatch_run(struct direct_queue *queue, __u32 index)
 {
+	struct queue_stats *stats = bpf_map_lookup_elem(&nvr_stats, &index);
 	int turn;
 
-	if (!direct_enter(queue))
+	if (!stats || !direct_enter(queue, stats))
 		return;
 	nvr_for(turn, 0, DISPATCH_TURNS) {
 		direct_begin(queue);

@@ -39,12 +39,14 @@ static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *ru
 	__u32 index = nvr_index, zero = 0;
 
 	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
+	run->stats = bpf_map_lookup_elem(&nvr_stats, &index);
 	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
 	run->inflight = direct_inflight(index);
 	run->cq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_CQ, DIRECT_CQ_BYTES);
 	run->sq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, DIRECT_SQ_BYTES);
 	run->vring.region = bpf_io_uring_get_region(ring, IOU_REGION_MEM, VRING_REGION_BYTES);
-	if (!run->queue || !run->vm || !run->inflight || !run->cq || !run->sq || !run->vring.region)
+	if (!run->queue || !run->stats || !run->vm || !run->inflight || !run->cq || !run->sq ||
+	    !run->vring.region)
 		return -ENOENT;
 	run->vring.window = &run->queue->window;
 	return 0;
@@ -73,7 +75,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 
 	if (loop_open(ring, &run))
 		return IOU_LOOP_STOP;
-	run.queue->counters.runs++;
+	run.stats->direct.runs++;
 	tail = direct_dispatch_begin(&run);
 	direct_complete(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
 	if (run.queue->mode == DIRECT_ON) {
@@ -82,6 +84,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 			direct_start_batch(&run);
 			if (!direct_pending(&run))
 				break;
+			run.queue->now = 0; /* a look at the clock for each batch */
 		}
 	}
 	held = direct_notify(&run);

@@ -90,6 +90,7 @@ static __always_inline void poller_dispatch(struct direct_run *run)
 		direct_start_batch(run);
 		if (!poller_more(run))
 			break;
+		run->queue->now = 0; /* a look at the clock for each batch */
 	}
 	if (direct_pending(run)) /* rounds ran out */
 		direct_look_later(run);
@@ -125,6 +126,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
  * interrupts once more, whatever the other thread found.
  */
 static __always_inline void poller_notify(struct direct_queue *queue,
+					  const struct queue_stats *stats,
 					  struct direct_ring_memory *memory, int foreign)
 {
 	volatile __u32 *flags = direct_word(&memory->cq, queue->ring.cq_flags);
@@ -132,7 +134,7 @@ static __always_inline void poller_notify(struct direct_queue *queue,
 
 	if (foreign) {
 		queue->foreign = 1;
-	} else if (queue->foreign && queue->sweep_runs == queue->counters.runs) {
+	} else if (queue->foreign && queue->sweep_runs == stats->direct.runs) {
 		queue->foreign = 0;
 		wanted = 1;
 	}
@@ -159,16 +161,17 @@ static __always_inline void poller_wake(struct direct_queue *queue,
 static __always_inline int poller_run(struct direct_queue *queue, struct direct_ring_memory *memory,
 				      __u32 index, int foreign)
 {
+	struct queue_stats *stats = bpf_map_lookup_elem(&nvr_stats, &index);
 	int turn, sent;
 
-	if (!direct_enter(queue))
+	if (!stats || !direct_enter(queue, stats))
 		return 0;
 	nvr_for(turn, 0, POLLER_TURNS) {
 		direct_begin(queue);
 		if (!queue->poller) /* left while we came: poller_stop() looks at the lock next */
 			break;
 		sent = nvr_turn(index);
-		poller_notify(queue, memory, foreign);
+		poller_notify(queue, stats, memory, foreign);
 		if (sent && foreign)
 			poller_wake(queue, memory);
 		if (direct_leave(queue))

@@ -27,10 +27,11 @@ static __always_inline int poller_open(__u32 index, struct task_struct *task,
 	__u32 zero = 0;
 
 	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
+	run->stats = bpf_map_lookup_elem(&nvr_stats, &index);
 	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
 	run->inflight = direct_inflight(index);
 	memory = bpf_map_lookup_elem(&nvr_rings, &index);
-	if (!run->queue || !run->vm || !run->inflight || !memory)
+	if (!run->queue || !run->stats || !run->vm || !run->inflight || !memory)
 		return -ENOENT;
 	run->vring.window = &run->queue->window;
 	if (poller_vring(index, task, &run->vring))

@@ -13,6 +13,7 @@
 #include "inflight.h"
 #include "moderate.h"
 #include "request.h"
+#include "stats.h"
 #include "vring_window.h"
 
 /* Rings of the direct engines: 128-byte SQEs and 32-byte CQEs, whatever the disk. */
@@ -47,16 +48,6 @@ enum direct_mode {
 	DIRECT_DRAIN, /* completes, takes nothing new */
 };
 
-/* Why a head was handed to the worker. */
-enum direct_reason {
-	DIRECT_REASON_FAULT,	/* pages of guest memory not present, or a shape BPF cannot read */
-	DIRECT_REASON_STATUS,	/* answered at once with an error status or data */
-	DIRECT_REASON_COMMANDS, /* takes several commands, or a bounce buffer */
-	DIRECT_REASON_POOL,	/* too many requests in many segments at a time */
-	DIRECT_REASON_ERROR,	/* its command failed or came back short: the worker repeats it */
-	DIRECT_REASON_COUNT,
-};
-
 #define DIRECT_RETURN_DROPPED 0x8000U /* in returned[]: not to be given back, the queue broke */
 
 enum direct_slot_state {
@@ -67,6 +58,7 @@ enum direct_slot_state {
 
 /* One for each head. */
 struct direct_slot {
+	__u64 started; /* direct_queue.now when it was taken */
 	__u32 used_len;
 	__s32 expect; /* cqe->res of success */
 	__u32 bytes;  /* payload, for the counters */
@@ -86,17 +78,6 @@ struct direct_ring {
 	__u32 cq_flags;
 	__u32 cqes;
 	__u32 reserved;
-};
-
-struct direct_counters {
-	__u64 runs;			   /* of BPF for this queue */
-	__u64 busy;			   /* of these, which found another one at work */
-	__u64 handed[DIRECT_REASON_COUNT]; /* to the worker */
-	__u64 status_writes;		   /* READ SQEs for status bytes */
-	__u64 missed;			   /* completions seen by a later run only */
-	__u64 polls;			   /* kick polls that ended by themselves */
-	__u64 stray;			   /* completions of nothing */
-	__u64 by_vcpu;			   /* requests started by the vCPU that rang (dispatch) */
 };
 
 struct direct_queue {
@@ -119,9 +100,10 @@ struct direct_queue {
 	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
 	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
 	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
+	__u64 now;	      /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
 	__u32 sweep_armed;    /* poller: a TIMEOUT runs that brings BPF in any case */
 	__u32 sweep_busy;     /* poller: there were runs between the last two */
-	__u64 sweep_runs;     /* poller: counters.runs at the last one */
+	__u64 sweep_runs;     /* poller: runs at the last one */
 	__s64 sweep_delay[2]; /* struct __kernel_timespec */
 	__u64 one;	      /* what is written to an eventfd */
 	__u32 sq_tail;	      /* next SQE to write, ahead of the ring's until the run ends */
@@ -135,7 +117,6 @@ struct direct_queue {
 	struct queue_state state;
 	struct vring_window window;
 	struct direct_ring ring;
-	struct direct_counters counters;
 	struct moderation moderation;
 	__u64 inflight_counter;
 	__u64 self; /* address in the daemon */

@@ -24,7 +24,6 @@ struct moderation {
 	__u32 gap_ns;	/* mean time between completions, while many requests are under way */
 	__u64 last_ns;	/* CLOCK_MONOTONIC when completions were last taken, 0: long ago */
 	__u64 since_ns; /* the same when the first that is held was, 0: none is */
-	__u64 held;	/* counter: interrupts that were held back */
 };
 
 /* moderate_applies() - whether it is worth a look at the clock: this many are under way or held */
@@ -68,7 +67,6 @@ NVR_INLINE int moderate_holds(struct moderation *moderation, __u64 now, __u32 in
 		moderation->since_ns = 0;
 		return 0;
 	}
-	moderation->held += moderation->since_ns == now; /* it begins */
 	return 1;
 }
 

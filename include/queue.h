@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One virtqueue's state, the same for every engine, and its counters.
+ * One virtqueue's state, the same for every engine.
  *
  * Owner: whichever engine serves the queue; one context at a time.
  */
@@ -33,31 +33,6 @@ enum queue_fault {
 	QUEUE_FAULT_COUNT,
 };
 
-struct queue_counters {
-	__u64 requests;	  /* taken from the avail ring */
-	__u64 completed;  /* put into the used ring */
-	__u64 errors;	  /* of those, with a status other than OK */
-	__u64 bytes_read; /* payload of successful reads */
-	__u64 bytes_written;
-	__u64 kicks;	   /* doorbells seen */
-	__u64 interrupts;  /* call eventfd writes */
-	__u64 commands;	   /* commands sent to the back-end */
-	__u64 retries;	   /* of those, sent again after a passing error */
-	__u64 bounced;	   /* of those, through a bounce buffer */
-	__u64 resubmitted; /* requests taken over from a process that died */
-};
-
-/* queue_counters_add() - @sum grows by @counters, which may be changing */
-NVR_INLINE void queue_counters_add(struct queue_counters *sum,
-				   const struct queue_counters *counters)
-{
-	__u64 *to = &sum->requests;
-	const __u64 *from = &counters->requests;
-
-	for (__u32 i = 0; i < sizeof(*sum) / sizeof(*to); i++)
-		to[i] += load_once(&from[i]);
-}
-
 struct queue_state {
 	__u16 size;	  /* entries, power of two, 1..QUEUE_SIZE_MAX */
 	__u16 last_avail; /* next avail entry to take, free-running */
@@ -69,7 +44,6 @@ struct queue_state {
 	__u32 flags;	  /* QUEUE_* */
 	__u32 in_flight;  /* requests taken and not completed */
 	__u32 kicks_off;  /* 1 once the driver was told that no doorbell is needed */
-	struct queue_counters counters;
 };
 
 #endif

@@ -19,7 +19,6 @@ NVR_INLINE void used_push(struct queue_state *queue, const struct vring_memory *
 	vring_used_entry(vring, queue->used_idx & (queue->size - 1), head, len);
 	queue->used_idx++;
 	queue->in_flight--;
-	queue->counters.completed++;
 }
 
 /* used_publish() - let the driver see every entry pushed so far; 0, or -EFAULT: to be repeated */

@@ -57,7 +57,6 @@ NVR_INLINE int virtqueue_take(struct queue_state *queue, const struct vring_memo
 		return -EPROTO;
 	}
 	queue->last_avail++;
-	queue->counters.requests++;
 	return head;
 }
 

@@ -55,13 +55,8 @@ static struct choose_sample measure(const struct vm *vm)
 		.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
 	};
 
-	for (uint32_t i = 0; i < vm->options.queues; i++) {
-		const struct vhost_queue *queue = &vm->queues[i];
-
-		sample.completed += load_once(&queue->state.counters.completed);
-		if (queue->direct)
-			sample.completed += load_once(&queue->direct->state.counters.completed);
-	}
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		sample.completed += load_once(&vm->queues[i].stats->counters.completed);
 	return sample;
 }
 

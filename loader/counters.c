@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "direct_maps.h"
 #include "json_add.h"
 #include "log.h"
 
@@ -32,11 +31,9 @@ struct named {
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
-	const struct direct_maps *maps = queue->vm->maps;
+	const struct direct_counters *counters = &queue->stats->direct;
 
-	return maps && maps->queues[queue->index].counters.runs
-		       ? &maps->queues[queue->index].counters
-		       : NULL;
+	return load_once(&counters->runs) ? counters : NULL;
 }
 
 static void name_direct(const struct vhost_queue *queue, const struct direct_counters *c,
@@ -52,7 +49,7 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "status writes", c->status_writes },
 		{ "stray", c->stray },
 		{ "by vCPUs", c->by_vcpu },
-		{ "held", queue->vm->maps->queues[queue->index].moderation.held },
+		{ "held", c->held },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)
@@ -95,10 +92,9 @@ void counters_log(struct vm *vm)
 
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
 		uint64_t values[ARRAY_SIZE(names)];
-		struct queue_counters c;
+		struct queue_counters c = vhost_queue_counters(&vm->queues[i]);
 		char line[512] = "";
 
-		vhost_queue_counters(&vm->queues[i], &c);
 		if (!c.requests && !c.resubmitted)
 			continue;
 		any = true;
@@ -116,9 +112,8 @@ struct json_object *counters_json(struct vhost_queue *queue)
 {
 	struct json_object *object = json_object_new_object();
 	uint64_t values[ARRAY_SIZE(names)];
-	struct queue_counters c;
+	struct queue_counters c = vhost_queue_counters(queue);
 
-	vhost_queue_counters(queue, &c);
 	values_of(&c, values);
 	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
 		json_add_number(object, names[n], values[n]);

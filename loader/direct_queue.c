@@ -53,7 +53,6 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->inflight_counter = queue->inflight_counter;
 	direct->window = direct_queue_window(queue, pages);
 	direct->state = queue->state;
-	memset(&direct->state.counters, 0, sizeof(direct->state.counters));
 	queue->help_published = true;
 	direct->self = (uintptr_t)direct;
 	direct->one = 1;
@@ -119,11 +118,8 @@ void direct_queue_drain(struct vhost_queue *queue)
 void direct_queue_store(struct vhost_queue *queue)
 {
 	struct direct_queue *direct = queue->direct;
-	struct queue_counters counters = queue->state.counters;
 
 	__atomic_store_n(&direct->mode, DIRECT_OFF, __ATOMIC_SEQ_CST);
-	queue_counters_add(&counters, &direct->state.counters);
 	queue->state = direct->state;
-	queue->state.counters = counters;
 	queue->inflight_counter = direct->inflight_counter;
 }

@@ -93,6 +93,8 @@ int dispatch_open(struct vm *vm, const struct poller_object *poller, struct disp
 	if (!err)
 		err = direct_maps_share(vm->maps, dispatch->object);
 	if (!err)
+		err = stats_memory_share(&vm->stats, dispatch->object);
+	if (!err)
 		err = share(dispatch, poller);
 	if (!err)
 		err = load(dispatch);

@@ -95,6 +95,7 @@ static void enter_worker(struct vhost_queue *queue)
 {
 	queue->engine = ENGINE_WORKER;
 	queue->direct = NULL;
+	queue->counters = &queue->stats->counters;
 	worker_add_queue(queue->worker, queue);
 }
 
@@ -135,6 +136,7 @@ static int enter_direct(struct vhost_queue *queue, struct loop *loop,
 	int err = 0;
 
 	queue->direct = &vm->maps->queues[queue->index];
+	queue->counters = &queue->stats->helper; /* BPF has the others */
 	direct_queue_load(queue);
 	worker_help_queue(&vm->workers[0], queue);
 	if (loop)

@@ -88,6 +88,8 @@ static int load(struct loop *loop)
 	skeleton->struct_ops.nvr_loop->ring_fd = (__u32)loop->ring_fd;
 	err = direct_maps_share(loop->queue->vm->maps, skeleton->obj);
 	if (!err)
+		err = stats_memory_share(&loop->queue->vm->stats, skeleton->obj);
+	if (!err)
 		err = loop_bpf__load(skeleton);
 	if (err)
 		return engine_refuse(loop->why, err, "the kernel refuses the loop's BPF program");

@@ -310,6 +310,7 @@ void poller_set_call(struct poller *poller, struct vhost_queue *queue)
  */
 static void drop_kicks(struct poller *poller, struct direct_queue *direct)
 {
+	struct queue_stats *stats = poller->vm->queues[direct->index].stats;
 	const struct direct_ring *ring = &direct->ring;
 	uint32_t tail =
 		__atomic_load_n(ring_word(poller, direct->index, ring->cq_tail), __ATOMIC_ACQUIRE);
@@ -325,10 +326,10 @@ static void drop_kicks(struct poller *poller, struct direct_queue *direct)
 				DIRECT_CQE_BYTES);
 			continue;
 		}
-		direct->state.counters.kicks++;
+		stats->counters.kicks++;
 		if (!(cqe->flags & IORING_CQE_F_MORE)) {
 			direct->kick_armed = 0;
-			direct->counters.polls++;
+			stats->direct.polls++;
 		}
 	}
 	direct->cq_next = to;

@@ -87,6 +87,8 @@ static int try_form(struct vm *vm, const struct form *form, struct poller_object
 	object->program = choose_program(object->object);
 	err = direct_maps_share(vm->maps, object->object);
 	if (!err)
+		err = stats_memory_share(&vm->stats, object->object);
+	if (!err)
 		err = form->load(object, vm->options.queues);
 	return err ? engine_refuse(ret_why, err, form->refused) : 0;
 }

@@ -10,7 +10,7 @@
 #include "unix_socket.h"
 
 #define ANSWER_S   60	     /* a switch waits for the device's slowest request */
-#define ANSWER_MAX (4 << 20) /* bytes; 256 queues have a quarter of a megabyte */
+#define ANSWER_MAX (4 << 20) /* bytes; 256 queues have a megabyte */
 
 static int send_request(int fd, const char *method, struct json_object *params)
 {

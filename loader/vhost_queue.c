@@ -198,16 +198,13 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
 	}
 }
 
-void vhost_queue_counters(struct vhost_queue *queue, struct queue_counters *ret_counters)
+struct queue_counters vhost_queue_counters(const struct vhost_queue *queue)
 {
-	if (!queue->running) {
-		*ret_counters = queue->state.counters;
-		return;
-	}
-	worker_read_counters(queue->direct ? &queue->vm->workers[0] : queue->worker, queue,
-			     ret_counters);
-	if (queue->direct)
-		queue_counters_add(ret_counters, &queue->direct->state.counters);
+	struct queue_counters sum = { 0 };
+
+	queue_counters_add(&sum, &queue->stats->counters);
+	queue_counters_add(&sum, &queue->stats->helper);
+	return sum;
 }
 
 void vhost_queue_reset(struct vhost_queue *queue, bool gone)

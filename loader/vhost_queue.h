@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "inflight.h"
 #include "request.h"
+#include "stats.h"
 
 struct direct_queue;
 struct loop;
@@ -30,6 +31,7 @@ struct io {
 		int64_t seconds, nanoseconds; /* struct __kernel_timespec */
 	} delay;
 	bool busy;
+	uint64_t started; /* clock when its first command was sent, 0 before */
 	struct request request;
 };
 
@@ -37,6 +39,8 @@ struct vhost_queue {
 	uint32_t index;
 	struct vm *vm;
 	struct worker *worker;
+	struct queue_stats *stats;	 /* in the VM's stats_memory */
+	struct queue_counters *counters; /* of those, what the worker counts in */
 
 	/* From the front-end. */
 	uint16_t size; /* SET_VRING_NUM, 0 before */
@@ -124,9 +128,10 @@ void vhost_queue_reset(struct vhost_queue *queue, bool gone);
 /**
  * vhost_queue_counters() - what the queue has done since the daemon started
  * @queue: running or not
- * @ret_counters: filled
+ *
+ * Any thread; each number is as it is at the moment.
  */
-void vhost_queue_counters(struct vhost_queue *queue, struct queue_counters *ret_counters);
+struct queue_counters vhost_queue_counters(const struct vhost_queue *queue);
 
 /**
  * vhost_queue_fault_name() - what was wrong with a ring, for people

@@ -39,6 +39,17 @@ static int start_workers(struct vm *vm)
 	return 0;
 }
 
+static int open_stats(struct vm *vm)
+{
+	int err = stats_memory_open(vm->options.queues, &vm->stats);
+
+	for (uint32_t i = 0; i < vm->options.queues && !err; i++) {
+		vm->queues[i].stats = &vm->stats.queues[i];
+		vm->queues[i].counters = &vm->stats.queues[i].counters;
+	}
+	return err;
+}
+
 int vm_create(const struct vm_options *options, const struct backend_options *backend,
 	      struct vm **ret_vm)
 {
@@ -54,7 +65,9 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	vm->backend.claim_fd = -1;
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
 		vhost_queue_init(&vm->queues[i], vm, i);
-	err = backend_open(backend, &vm->backend);
+	err = open_stats(vm);
+	if (!err)
+		err = backend_open(backend, &vm->backend);
 	if (!err)
 		err = start_workers(vm);
 	if (err) {
@@ -74,6 +87,7 @@ void vm_free(struct vm *vm)
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		worker_stop(&vm->workers[i]);
 	backend_close(&vm->backend);
+	stats_memory_close(&vm->stats);
 	free(vm);
 }
 

@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "blk_config.h"
 #include "guest_map.h"
+#include "stats_memory.h"
 #include "vhost_queue.h"
 #include "worker.h"
 
@@ -52,6 +53,7 @@ struct vm {
 	struct poller *poller;	  /* NULL until it is wanted */
 	struct chooser *chooser;  /* NULL while nothing measures */
 
+	struct stats_memory stats; /* what the queues count in */
 	struct vhost_queue queues[VM_QUEUES_MAX];
 	struct worker workers[VM_WORKERS_MAX];
 	uint32_t workers_started;

@@ -38,7 +38,7 @@ static void kicked(struct worker *worker, uint64_t user_data, uint32_t flags)
 
 	if (!queue)
 		return;
-	queue->state.counters.kicks++;
+	queue->counters->kicks++;
 	if (flags & IORING_CQE_F_MORE)
 		return;
 	queue->kick_armed = false;
@@ -80,6 +80,8 @@ static uint32_t reap(struct worker *worker)
 	struct io_uring_cqe *cqe;
 	uint32_t head, count = 0;
 
+	if (io_uring_cq_ready(&worker->ring))
+		worker_io_clock(worker);
 	io_uring_for_each_cqe(&worker->ring, head, cqe) {
 		completed(worker, cqe);
 		count++;
@@ -119,7 +121,10 @@ static void enter(struct worker *worker)
 
 static bool turn(struct worker *worker)
 {
-	uint32_t work = reap(worker);
+	uint32_t work;
+
+	worker->now = 0;
+	work = reap(worker);
 
 	/* Before new requests are parsed and submitted: the guest waits for these. */
 	if (work)

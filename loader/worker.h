@@ -30,7 +30,6 @@ struct worker_call {
 	struct vhost_queue *queue;
 	int *slot;
 	int fd;
-	struct queue_counters *counters;
 	int result;
 };
 
@@ -60,6 +59,7 @@ struct worker {
 	struct ring_buffer *calls; /* BPF's, or NULL */
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
 	bool call_waits;       /* the call was run and is not done yet */
+	uint64_t now;	       /* CLOCK_MONOTONIC of this turn, 0 until it is read */
 	uint64_t spin_ns;      /* adapted, 0..spin_budget_ns */
 	uint32_t short_sleeps; /* since the last long one */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];
@@ -130,15 +130,6 @@ int worker_listen(struct worker *worker, int calls_fd);
  * @fd: new descriptor, owned, or -1
  */
 void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd);
-
-/**
- * worker_read_counters() - copy a queue's counters while it is served
- * @worker: the one that serves it
- * @queue: the queue
- * @ret_counters: filled
- */
-void worker_read_counters(struct worker *worker, struct vhost_queue *queue,
-			  struct queue_counters *ret_counters);
 
 /**
  * worker_register_memory() - pin the guest's memory anew, after the table changed

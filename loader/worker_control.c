@@ -195,25 +195,6 @@ void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot,
 	call_worker(worker, &call);
 }
 
-static bool run_read_counters(struct worker *worker, struct worker_call *call)
-{
-	(void)worker;
-	*call->counters = call->queue->state.counters;
-	return true;
-}
-
-void worker_read_counters(struct worker *worker, struct vhost_queue *queue,
-			  struct queue_counters *ret_counters)
-{
-	struct worker_call call = {
-		.run = run_read_counters,
-		.queue = queue,
-		.counters = ret_counters,
-	};
-
-	call_worker(worker, &call);
-}
-
 static bool run_register_memory(struct worker *worker, struct worker_call *call)
 {
 	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);

@@ -63,10 +63,13 @@ void worker_help_break(struct vhost_queue *queue, enum queue_fault fault)
 	worker_io_report(queue);
 }
 
-void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_len)
+void worker_help_return(struct vhost_queue *queue, const struct request *request)
 {
-	queue->direct->slot[head].used_len = used_len;
-	give(queue->direct, head);
+	struct direct_slot *slot = &queue->direct->slot[request->head];
+
+	slot->used_len = request->used_len;
+	slot->type = (uint8_t)min(request->type, (uint32_t)UINT8_MAX);
+	give(queue->direct, request->head);
 	queue->help_published = false;
 }
 
@@ -99,7 +102,7 @@ bool worker_help_sweep(struct vhost_queue *queue)
 
 	if (queue->engine != ENGINE_POLLER)
 		return queue->engine != ENGINE_LOOP; /* it is being started */
-	runs = load_once(&queue->direct->counters.runs);
+	runs = load_once(&queue->stats->direct.runs);
 	waits = expected(queue);
 	if (waits && queue->sweep_waits && queue->sweep_runs == runs) {
 		queue->swept++;

@@ -18,10 +18,9 @@ void worker_help_break(struct vhost_queue *queue, enum queue_fault fault);
 /**
  * worker_help_return() - a handed request is over, its status byte written
  * @queue: where it is from
- * @head: the request
- * @used_len: bytes written to it
+ * @request: the request
  */
-void worker_help_return(struct vhost_queue *queue, uint16_t head, uint32_t used_len);
+void worker_help_return(struct vhost_queue *queue, const struct request *request);
 
 /* worker_help_publish() - let BPF know, once for all that was returned since the last time */
 void worker_help_publish(struct vhost_queue *queue);

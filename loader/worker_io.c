@@ -52,7 +52,7 @@ static bool bounce_get(struct worker *worker, struct io *io)
 			bounce_copy(request, io->bounce, command->bytes, false);
 		else if (command->op == COMMAND_WRITE_ZERO_BUFFER)
 			memset(io->bounce, 0, command->bytes);
-		io->queue->state.counters.bounced++;
+		io->queue->counters->bounced++;
 	}
 	command->addr = (uintptr_t)io->bounce;
 	command->count = 1;
@@ -66,6 +66,8 @@ static void send_command(struct worker *worker, struct io *io)
 	struct command *command = &request->command;
 	struct io_uring_sqe *sqe;
 
+	if (!io->started)
+		io->started = worker_io_clock(worker);
 	if ((command->flags & COMMAND_BOUNCE || command->op == COMMAND_WRITE_ZERO_BUFFER) &&
 	    !bounce_get(worker, io))
 		return;
@@ -74,7 +76,7 @@ static void send_command(struct worker *worker, struct io *io)
 		 sqe_user_data(SQE_TAG_REQUEST, queue->index, request->head), sqe);
 	if (worker->buffers && !io->bounce)
 		guest_buffers_use(worker->buffers, command, sqe);
-	queue->state.counters.commands++;
+	queue->counters->commands++;
 }
 
 /* A buffer is free: the oldest waiter gets it. */
@@ -101,15 +103,15 @@ static void send_later(struct worker *worker, struct io *io)
 	io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&io->delay, 0, 0);
 	io_uring_sqe_set_data64(sqe,
 				sqe_user_data(SQE_TAG_RETRY, io->queue->index, io->request.head));
-	io->queue->state.counters.retries++;
+	io->queue->counters->retries++;
 }
 
 /* The request is over: status byte, used entry, books. */
-static void finish(struct io *io)
+static void finish(struct worker *worker, struct io *io)
 {
 	struct vhost_queue *queue = io->queue;
 	struct request *request = &io->request;
-	struct queue_counters *counters = &queue->state.counters;
+	struct queue_counters *counters = queue->counters;
 
 	guest_write(request->status_addr, &request->status, 1);
 	if (request->status != VIRTIO_BLK_S_OK)
@@ -120,10 +122,14 @@ static void finish(struct io *io)
 		counters->bytes_written += request->data_len;
 	io->busy = false;
 	if (queue->direct) {
-		worker_help_return(queue, request->head, request->used_len);
+		worker_help_return(queue, request);
 		return;
 	}
 	used_push(&queue->state, &queue->vring, request->head, request->used_len);
+	counters->completed++;
+	/* What never left took no time that the clock would tell. */
+	stats_latency(queue->stats, request->type, io->started,
+		      io->started ? worker_io_clock(worker) : 0);
 	queue->batch[queue->batch_count++] = request->head;
 	inflight_put(queue->inflight, request->head);
 }
@@ -138,7 +144,7 @@ static void drive(struct worker *worker, struct io *io, enum command_step step)
 		send_later(worker, io);
 		break;
 	case COMMAND_DONE:
-		finish(io);
+		finish(worker, io);
 		break;
 	case COMMAND_ELSEWHERE: /* only BPF has an elsewhere */
 		assert(false);
@@ -188,6 +194,7 @@ bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t 
 	io->request.self = (uintptr_t)&io->request;
 	io->bounce = NULL;
 	io->busy = true;
+	io->started = 0;
 	drive(worker, io,
 	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request)
 							   : COMMAND_DONE);
@@ -220,7 +227,10 @@ uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
 	while (taken < pending) {
 		int head = virtqueue_take(state, &queue->vring);
 
-		if (head < 0 || !start_taken(worker, queue, (uint16_t)head))
+		if (head < 0)
+			break;
+		queue->counters->requests++;
+		if (!start_taken(worker, queue, (uint16_t)head))
 			break;
 		taken++;
 	}
@@ -235,7 +245,7 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 	for (uint16_t i = 0; i < count; i++) {
 		if (!start_taken(worker, queue, heads[i]))
 			break;
-		queue->state.counters.resubmitted++;
+		queue->counters->resubmitted++;
 	}
 	if (queue->state.flags & QUEUE_BROKEN)
 		worker_io_report(queue);
@@ -255,7 +265,8 @@ void worker_io_publish(struct vhost_queue *queue)
 	queue->batch_count = 0;
 	if (!notify_wanted(state, &queue->vring) || queue->call_fd < 0)
 		return;
-	state->counters.interrupts++;
+	queue->counters->interrupts++;
+	queue->worker->now = 0; /* that takes a while */
 	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EINTR)
 		log_warn("queue %u: call eventfd: %m", queue->index);
 }

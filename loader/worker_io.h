@@ -3,6 +3,7 @@
 #ifndef NVRING_WORKER_IO_H
 #define NVRING_WORKER_IO_H
 
+#include "util.h"
 #include "worker.h"
 
 /**
@@ -33,6 +34,14 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
  * Return: true, or false when the queue broke.
  */
 bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head);
+
+/* worker_io_clock() - CLOCK_MONOTONIC, read once for all that a turn does */
+static inline uint64_t worker_io_clock(struct worker *worker)
+{
+	if (!worker->now)
+		worker->now = clock_ns(CLOCK_MONOTONIC);
+	return worker->now;
+}
 
 /* worker_io_report() - say why a queue was stopped, once */
 void worker_io_report(struct vhost_queue *queue);

@@ -18,6 +18,7 @@
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
 #include "bpf/probe.skel.h"
+#include "bpf/stats.skel.h"
 #include "bpf/user_copy.skel.h"
 #include "tests/unit/request.skel.h"
 
@@ -28,6 +29,7 @@ static const struct object {
 	const char *name;
 	const void *(*elf)(size_t *size);
 } objects[] = {
+	{ "stats", stats_bpf__elf_bytes },
 	{ "direct", direct_bpf__elf_bytes },
 	{ "poller", poller_bpf__elf_bytes },
 	{ "poller_helpers", poller_helpers_bpf__elf_bytes },

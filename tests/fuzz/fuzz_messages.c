@@ -74,7 +74,7 @@ static uint64_t inputs, messages, answered, dropped, started, served;
 static void close_vm(void)
 {
 	for (uint32_t i = 0; vm && i < QUEUES; i++)
-		served += vm->queues[i].state.counters.completed;
+		served += vm->queues[i].stats->counters.completed;
 	vm_free(vm);
 	vm = NULL;
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Latency histograms: eight buckets for each power of two, so that a value is known to an eighth of
+ * itself, from a nanosecond to 17 seconds in fixed memory, with integers only.
+ *
+ * One context at a time adds; user space reads while it does (load_once), and each number is one
+ * that was true.
+ */
+#ifndef NVRING_HISTOGRAM_H
+#define NVRING_HISTOGRAM_H
+
+#include "arch.h"
+
+#define HISTOGRAM_SUB_BITS 3U		/* 8 buckets a power of two */
+#define HISTOGRAM_BUCKETS  256U		/* a power of two, for the verifier */
+#define HISTOGRAM_LIMIT	   (1ULL << 34) /* ns; this and more is in the last bucket */
+
+struct histogram {
+	__u64 sum_ns;
+	__u64 count[HISTOGRAM_BUCKETS];
+};
+
+/* histogram_shift() - bits of @ns below its first four; @ns is at least 8 and below the limit */
+NVR_INLINE __u32 histogram_shift(__u64 ns)
+{
+#ifdef __bpf__
+	__u32 shift = 0; /* there is no instruction for it */
+
+	if (ns >> 19) {
+		ns >>= 16;
+		shift += 16;
+	}
+	if (ns >> 11) {
+		ns >>= 8;
+		shift += 8;
+	}
+	if (ns >> 7) {
+		ns >>= 4;
+		shift += 4;
+	}
+	if (ns >> 5) {
+		ns >>= 2;
+		shift += 2;
+	}
+	return shift + (ns >> 4 ? 1 : 0);
+#else
+	return 60U - (__u32)__builtin_clzll(ns);
+#endif
+}
+
+/* histogram_bucket() - where a value counts: 0..HISTOGRAM_BUCKETS - 1 */
+NVR_INLINE __u32 histogram_bucket(__u64 ns)
+{
+	__u32 shift;
+
+	if (ns < 1U << HISTOGRAM_SUB_BITS)
+		return (__u32)ns;
+	if (ns >= HISTOGRAM_LIMIT)
+		return HISTOGRAM_BUCKETS - 1;
+	shift = histogram_shift(ns);
+	return (shift << HISTOGRAM_SUB_BITS) + (__u32)(ns >> shift);
+}
+
+/* histogram_add() - count a value */
+NVR_INLINE void histogram_add(struct histogram *histogram, __u64 ns)
+{
+	histogram->sum_ns += ns;
+	histogram->count[histogram_bucket(ns) & (HISTOGRAM_BUCKETS - 1)]++;
+}
+
+#ifndef __bpf__
+
+/* histogram_low() - the smallest value of a bucket, ns */
+NVR_INLINE __u64 histogram_low(__u32 bucket)
+{
+	__u32 shift = bucket >> HISTOGRAM_SUB_BITS;
+
+	if (!shift)
+		return bucket;
+	shift--;
+	return (bucket - ((__u64)shift << HISTOGRAM_SUB_BITS)) << shift;
+}
+
+/* histogram_high() - the largest value of a bucket, ns; of the last one: that it has in full */
+NVR_INLINE __u64 histogram_high(__u32 bucket)
+{
+	return histogram_low(bucket + 1) - 1;
+}
+
+/* histogram_total() - how many values were counted */
+NVR_INLINE __u64 histogram_total(const struct histogram *histogram)
+{
+	__u64 total = 0;
+
+	for (__u32 i = 0; i < HISTOGRAM_BUCKETS; i++)
+		total += load_once(&histogram->count[i]);
+	return total;
+}
+
+/**
+ * histogram_percentile() - a value that so many of the values do not exceed
+ * @histogram: not changing
+ * @per_mille: share, 1..1000: 500 is the median
+ *
+ * Return: ns, the largest value of the bucket in which it lies: up to an eighth too much. 0 when
+ * there are no values.
+ */
+NVR_INLINE __u64 histogram_percentile(const struct histogram *histogram, __u32 per_mille)
+{
+	__u64 total = histogram_total(histogram), seen = 0;
+	__u64 rank = total / 1000 * per_mille + (total % 1000 * per_mille + 999) / 1000;
+
+	for (__u32 i = 0; i < HISTOGRAM_BUCKETS && total; i++) {
+		seen += histogram->count[i];
+		if (seen >= rank)
+			return histogram_high(i);
+	}
+	return 0;
+}
+
+#endif
+
+#endif
