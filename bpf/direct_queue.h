@@ -84,7 +84,7 @@ static __always_inline void direct_hand(struct direct_queue *queue, struct queue
 	slot->state = DIRECT_SLOT_HANDED;
 	queue->handed[queue->handed_tail & (QUEUE_SIZE_MAX - 1)] = head;
 	store_release(&queue->handed_tail, queue->handed_tail + 1);
-	stats->direct.handed[reason]++;
+	direct_handed(&stats->direct)[reason]++;
 	direct_call_worker(queue);
 }
 
@@ -98,6 +98,14 @@ static __always_inline void direct_release(struct direct_queue *queue, struct di
 	slot->pool = 0;
 }
 
+/* direct_latency() - stats_latency(), verified once */
+NVR_GLOBAL int direct_latency(struct queue_stats *stats NVR_NONNULL, __u32 type, __u64 started,
+			      __u64 now)
+{
+	stats_latency(stats, type, started, now);
+	return 0;
+}
+
 /* direct_give_back() - the request at @head is over and its status byte written */
 static __always_inline void direct_give_back(const struct direct_run *run, __u16 head,
 					     struct direct_slot *slot)
@@ -107,7 +115,7 @@ static __always_inline void direct_give_back(const struct direct_run *run, __u16
 	slot->state = DIRECT_SLOT_FREE;
 	used_push(&queue->state, &run->vring, head, slot->used_len);
 	run->stats->counters.completed++;
-	stats_latency(run->stats, slot->type, slot->started, queue->now);
+	direct_latency(run->stats, slot->type, slot->started, queue->now);
 	if (!queue->tracked)
 		return;
 	inflight_put(run->inflight, head);

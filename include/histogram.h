@@ -15,10 +15,53 @@
 #define HISTOGRAM_BUCKETS  256U		/* a power of two, for the verifier */
 #define HISTOGRAM_LIMIT	   (1ULL << 34) /* ns; this and more is in the last bucket */
 
+/*
+ * The buckets stand in a row. They have names by powers of two, rounded, for `bpftool map dump`:
+ * from_1us is 1,024 to 2,047 ns, in eight parts.
+ */
 struct histogram {
 	__u64 sum_ns;
-	__u64 count[HISTOGRAM_BUCKETS];
+	__u64 below_8ns[8];
+	__u64 from_8ns[8];
+	__u64 from_16ns[8];
+	__u64 from_32ns[8];
+	__u64 from_64ns[8];
+	__u64 from_128ns[8];
+	__u64 from_256ns[8];
+	__u64 from_512ns[8];
+	__u64 from_1us[8];
+	__u64 from_2us[8];
+	__u64 from_4us[8];
+	__u64 from_8us[8];
+	__u64 from_16us[8];
+	__u64 from_32us[8];
+	__u64 from_65us[8];
+	__u64 from_131us[8];
+	__u64 from_262us[8];
+	__u64 from_524us[8];
+	__u64 from_1ms[8];
+	__u64 from_2ms[8];
+	__u64 from_4ms[8];
+	__u64 from_8ms[8];
+	__u64 from_16ms[8];
+	__u64 from_33ms[8];
+	__u64 from_67ms[8];
+	__u64 from_134ms[8];
+	__u64 from_268ms[8];
+	__u64 from_536ms[8];
+	__u64 from_1s[8];
+	__u64 from_2s[8];
+	__u64 from_4s[8];
+	__u64 from_8s[8];
 };
+
+_Static_assert(sizeof(struct histogram) == (1 + HISTOGRAM_BUCKETS) * sizeof(__u64), "in a row");
+
+/* histogram_counts() - [HISTOGRAM_BUCKETS] */
+NVR_INLINE __u64 *histogram_counts(const struct histogram *histogram)
+{
+	return (__u64 *)histogram + 1;
+}
 
 /* histogram_shift() - bits of @ns below its first four; @ns is at least 8 and below the limit */
 NVR_INLINE __u32 histogram_shift(__u64 ns)
@@ -65,7 +108,7 @@ NVR_INLINE __u32 histogram_bucket(__u64 ns)
 NVR_INLINE void histogram_add(struct histogram *histogram, __u64 ns)
 {
 	histogram->sum_ns += ns;
-	histogram->count[histogram_bucket(ns) & (HISTOGRAM_BUCKETS - 1)]++;
+	histogram_counts(histogram)[histogram_bucket(ns) & (HISTOGRAM_BUCKETS - 1)]++;
 }
 
 #ifndef __bpf__
@@ -93,7 +136,7 @@ NVR_INLINE __u64 histogram_total(const struct histogram *histogram)
 	__u64 total = 0;
 
 	for (__u32 i = 0; i < HISTOGRAM_BUCKETS; i++)
-		total += load_once(&histogram->count[i]);
+		total += load_once(&histogram_counts(histogram)[i]);
 	return total;
 }
 
@@ -111,7 +154,7 @@ NVR_INLINE __u64 histogram_percentile(const struct histogram *histogram, __u32 p
 	__u64 rank = total / 1000 * per_mille + (total % 1000 * per_mille + 999) / 1000;
 
 	for (__u32 i = 0; i < HISTOGRAM_BUCKETS && total; i++) {
-		seen += histogram->count[i];
+		seen += histogram_counts(histogram)[i];
 		if (seen >= rank)
 			return histogram_high(i);
 	}

@@ -48,17 +48,29 @@ enum direct_reason {
 	DIRECT_REASON_COUNT,
 };
 
+/* Named one by one for bpftool; what was handed to the worker by enum direct_reason, in its order.
+ */
 struct direct_counters {
-	__u64 runs;			   /* of BPF for this queue */
-	__u64 busy;			   /* of these, which found another one at work */
-	__u64 handed[DIRECT_REASON_COUNT]; /* to the worker, by enum direct_reason */
-	__u64 status_writes;		   /* READ SQEs for status bytes */
-	__u64 missed;			   /* completions seen by a later run only */
-	__u64 polls;			   /* kick polls that ended by themselves */
-	__u64 stray;			   /* completions of nothing */
-	__u64 by_vcpu;			   /* requests started by the vCPU that rang (dispatch) */
-	__u64 held;			   /* interrupts held back, include/moderate.h */
+	__u64 runs; /* of BPF for this queue */
+	__u64 busy; /* of these, which found another one at work */
+	__u64 handed_fault;
+	__u64 handed_status;
+	__u64 handed_commands;
+	__u64 handed_pool;
+	__u64 handed_error;
+	__u64 status_writes; /* READ SQEs for status bytes */
+	__u64 missed;	     /* completions seen by a later run only */
+	__u64 polls;	     /* kick polls that ended by themselves */
+	__u64 stray;	     /* completions of nothing */
+	__u64 by_vcpu;	     /* requests started by the vCPU that rang (dispatch) */
+	__u64 held;	     /* interrupts held back, include/moderate.h */
 };
+
+/* direct_handed() - [DIRECT_REASON_COUNT] */
+NVR_INLINE __u64 *direct_handed(const struct direct_counters *counters)
+{
+	return (__u64 *)&counters->handed_fault;
+}
 
 #define STATS_ENGINE_BYTES 16
 #define STATS_WHY_BYTES	   256

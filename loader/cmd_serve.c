@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "log.h"
 #include "parse.h"
+#include "pins.h"
 #include "server.h"
 #include "sigbus.h"
 #include "unix_socket.h"
@@ -48,6 +49,7 @@ enum option_key {
 	OPT_MODERATION,
 	OPT_NAME,
 	OPT_CONTROL,
+	OPT_PIN_DIR,
 };
 
 static const struct argp_option options[] = {
@@ -91,7 +93,10 @@ static const struct argp_option options[] = {
 	  "pin guest memory once, not for each request; never with a balloon, free page "
 	  "reporting or virtio-mem",
 	  4 },
-	{ "name", OPT_NAME, "VM", 0, "stands in every line of the log", 4 },
+	{ "name", OPT_NAME, "VM", 0, "stands in every line of the log, and names its --pin-dir",
+	  4 },
+	{ "pin-dir", OPT_PIN_DIR, "DIR", 0,
+	  "pin counters, BPF programs and links for bpftool in DIR/VM (" PINS_BASE ")", 4 },
 	{ "control", OPT_CONTROL, "PATH", 0,
 	  "listen on this Unix socket for `nvring status` and `nvring set`", 4 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
@@ -177,6 +182,8 @@ static void check(struct argp_state *state, const struct settings *settings)
 		argp_error(state, "one of --device DEV, --image FILE and --null SIZE is wanted");
 	if (settings->vm.vcpu_dispatch && settings->vm.engine != ENGINE_POLLER)
 		argp_error(state, "--vcpu-dispatch is for --engine poller");
+	if (settings->vm.pin_dir && !settings->vm.name)
+		argp_error(state, "--pin-dir is for a VM with a --name");
 	if (disk->size && disk->device)
 		argp_error(state, "--size is for --image; a device has its own, or --range");
 }
@@ -226,6 +233,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPT_NAME:
 		vm->name = argument;
+		return 0;
+	case OPT_PIN_DIR:
+		vm->pin_dir = argument;
 		return 0;
 	case OPT_CONTROL:
 		settings->control = argument;

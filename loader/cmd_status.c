@@ -75,6 +75,19 @@ static void print_counters(const char *title, struct json_object *counters)
 	putchar('\n');
 }
 
+/* Of the kinds of requests there were, in microseconds. */
+static void print_latency(struct json_object *latency)
+{
+	json_object_object_foreach(latency, kind, of) {
+		if (!number_of(of, "count"))
+			continue;
+		printf("  %-9s %s p50 %.1f p99 %.1f p99.9 %.1f us\n", "latency", kind,
+		       (double)number_of(of, "p50_ns") / 1000,
+		       (double)number_of(of, "p99_ns") / 1000,
+		       (double)number_of(of, "p999_ns") / 1000);
+	}
+}
+
 static void print_queue(struct json_object *queue)
 {
 	struct json_object *direct = json_object_object_get(queue, "direct"), *measured;
@@ -93,6 +106,7 @@ static void print_queue(struct json_object *queue)
 		       *broken ? " BROKEN: " : "", broken);
 	}
 	print_counters("counters", json_object_object_get(queue, "counters"));
+	print_latency(json_object_object_get(queue, "latency"));
 	if (!direct)
 		return;
 	print_counters("direct", direct);

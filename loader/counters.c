@@ -76,7 +76,7 @@ static void log_direct(const struct vhost_queue *queue)
 	for (int i = 0; i < DIRECT_NAMED; i++)
 		append(counted, sizeof(counted), named[i].name, named[i].value);
 	for (int i = 0; i < DIRECT_REASON_COUNT; i++)
-		append(handed, sizeof(handed), reasons[i], c->handed[i]);
+		append(handed, sizeof(handed), reasons[i], direct_handed(c)[i]);
 	log_info("queue %u: direct:%s handed to the worker:%s", queue->index, counted, handed);
 }
 
@@ -134,7 +134,7 @@ struct json_object *counters_direct_json(const struct vhost_queue *queue)
 	for (int i = 0; i < DIRECT_NAMED; i++)
 		json_add_number(object, named[i].name, named[i].value);
 	for (int i = 0; i < DIRECT_REASON_COUNT; i++)
-		json_add_number(handed, reasons[i], c->handed[i]);
+		json_add_number(handed, reasons[i], direct_handed(c)[i]);
 	json_object_object_add(object, "handed to the worker", handed);
 	return object;
 }

@@ -6,11 +6,15 @@
 #include "bpf_util.h"
 #include "direct_maps.h"
 #include "log.h"
+#include "pins.h"
 #include "poller_object.h"
 #include "vm.h"
 
 #include "bpf/dispatch.skel.h"
 #include "bpf/dispatch_helpers.skel.h"
+
+#define PIN_PROGRAM "vcpu_dispatch"
+#define PIN_LINK    "vcpu_dispatch_link"
 
 /* The object in the poller's form, and what of it is used. */
 struct dispatch {
@@ -18,6 +22,7 @@ struct dispatch {
 	struct dispatch_helpers_bpf *helpers;
 	struct bpf_object *object; /* of one of the two */
 	struct bpf_link *link;
+	struct pins *pins;		 /* where they are shown, or NULL */
 	uint32_t *front;		 /* nvr_front, in the daemon's memory */
 	__u64 *view;			 /* nvr_view, likewise */
 	int doorbell[DIRECT_QUEUES_MAX]; /* eventfd id, -1 while not served */
@@ -103,6 +108,12 @@ int dispatch_open(struct vm *vm, const struct poller_object *poller, struct disp
 		return engine_refuse(ret_why, err,
 				     "vCPU dispatch: KVM's ioeventfd_write cannot be hooked");
 	}
+	dispatch->pins = vm->pins;
+	pins_add(
+		vm->pins,
+		bpf_program__fd(bpf_object__find_program_by_name(dispatch->object, "nvr_doorbell")),
+		PIN_PROGRAM);
+	pins_add(vm->pins, bpf_link__fd(dispatch->link), PIN_LINK);
 	*ret_dispatch = dispatch;
 	return 0;
 }
@@ -111,6 +122,8 @@ void dispatch_close(struct dispatch *dispatch)
 {
 	if (!dispatch)
 		return;
+	pins_drop(dispatch->pins, PIN_LINK);
+	pins_drop(dispatch->pins, PIN_PROGRAM);
 	bpf_link__destroy(dispatch->link);
 	dispatch_bpf__destroy(dispatch->pages);
 	dispatch_helpers_bpf__destroy(dispatch->helpers);

@@ -187,9 +187,18 @@ static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
 	return err;
 }
 
+/* Note what serves a queue, and why. */
 static void explain(struct vhost_queue *queue, const char *reason)
 {
-	snprintf(queue->engine_why, sizeof(queue->engine_why), "%s", reason);
+	struct queue_stats *stats = queue->stats;
+
+	/* For bpftool a text has nothing behind its end. */
+	memset(stats->engine, 0, sizeof(stats->engine));
+	memset(stats->engine_why, 0, sizeof(stats->engine_why));
+	if (!queue->running)
+		return;
+	snprintf(stats->engine, sizeof(stats->engine), "%s", engine_name(queue->engine));
+	snprintf(stats->engine_why, sizeof(stats->engine_why), "%s", reason);
 }
 
 int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,

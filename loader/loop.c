@@ -11,6 +11,7 @@
 #include "direct_maps.h"
 #include "direct_queue.h"
 #include "log.h"
+#include "pins.h"
 #include "ring.h"
 #include "sqe.h"
 #include "thread.h"
@@ -20,6 +21,8 @@
 #include "bpf/loop.skel.h"
 
 #define STOP_POLL_NS 1000000
+#define PIN_PROGRAM  "loop_%u"
+#define PIN_LINK     "loop_%u_link"
 
 struct loop {
 	struct vhost_queue *queue;
@@ -214,6 +217,9 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 		loop_free(loop);
 		return err;
 	}
+	pins_add(queue->vm->pins, bpf_program__fd(loop->skeleton->progs.nvr_loop_step), PIN_PROGRAM,
+		 queue->index);
+	pins_add(queue->vm->pins, bpf_link__fd(loop->link), PIN_LINK, queue->index);
 	*ret_loop = loop;
 	return 0;
 }
@@ -270,6 +276,8 @@ void loop_free(struct loop *loop)
 	pthread_cond_signal(&loop->changed);
 	pthread_mutex_unlock(&loop->lock);
 	pthread_join(loop->thread, NULL);
+	pins_drop(loop->queue->vm->pins, PIN_LINK, loop->queue->index);
+	pins_drop(loop->queue->vm->pins, PIN_PROGRAM, loop->queue->index);
 	free(loop);
 }
 

@@ -6,12 +6,16 @@
 #include "direct_maps.h"
 #include "lockdown.h"
 #include "log.h"
+#include "pins.h"
 #include "user_copy.h"
 #include "vm.h"
 #include "vring_shadow.h"
 
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
+
+#define PIN_PROGRAM "poller"
+#define PIN_LINK    "poller_link"
 
 static int open_pages(struct poller_object *object)
 {
@@ -144,6 +148,8 @@ int poller_object_open(struct vm *vm, struct poller_object *ret_object,
 		poller_object_close(&object);
 		return err;
 	}
+	object.pins = vm->pins;
+	pins_add(object.pins, bpf_program__fd(object.program), PIN_PROGRAM);
 	log_debug("poller: the vring is reached by %s", object.pages ? "pointers" : "helpers");
 	*ret_object = object;
 	return 0;
@@ -154,12 +160,17 @@ int poller_object_attach(struct poller_object *object, char ret_why[ENGINE_WHY_B
 	if (object->link)
 		return 0;
 	object->link = bpf_program__attach(object->program);
-	return object->link ? 0
-			    : engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
+	if (!object->link)
+		return engine_refuse(ret_why, -errno, "io_uring_complete cannot be hooked");
+	pins_add(object->pins, bpf_link__fd(object->link), PIN_LINK);
+	return 0;
 }
 
 void poller_object_detach(struct poller_object *object)
 {
+	if (!object->link)
+		return;
+	pins_drop(object->pins, PIN_LINK);
 	bpf_link__destroy(object->link);
 	object->link = NULL;
 }
@@ -167,6 +178,7 @@ void poller_object_detach(struct poller_object *object)
 void poller_object_close(struct poller_object *object)
 {
 	poller_object_detach(object);
+	pins_drop(object->pins, PIN_PROGRAM);
 	poller_bpf__destroy(object->pages);
 	poller_helpers_bpf__destroy(object->helpers);
 	*object = (struct poller_object){ 0 };

@@ -15,6 +15,7 @@ struct poller_object {
 	struct poller_helpers_bpf *helpers;
 	struct bpf_program *program; /* that this kernel takes */
 	struct bpf_link *link;	     /* NULL while it is not attached */
+	struct pins *pins;	     /* where they are shown, or NULL */
 };
 
 /**

@@ -5,6 +5,8 @@
 #include "counters.h"
 #include "direct.h"
 #include "json_add.h"
+#include "latency.h"
+#include "util.h"
 
 static uint32_t in_flight(const struct vhost_queue *queue)
 {
@@ -23,6 +25,16 @@ static const char *fault(const struct vhost_queue *queue)
 	return vhost_queue_fault_name(load_once(&state->fault));
 }
 
+static struct json_object *all_latency_json(const struct queue_stats *stats)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "read", latency_json(&stats->read_latency));
+	json_object_object_add(object, "write", latency_json(&stats->write_latency));
+	json_object_object_add(object, "other", latency_json(&stats->other_latency));
+	return object;
+}
+
 static struct json_object *queue_json(struct vhost_queue *queue)
 {
 	struct json_object *object = json_object_new_object();
@@ -32,7 +44,7 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_add_bool(object, "running", queue->running);
 	json_add_text(object, "engine", queue->running ? engine_name(queue->engine) : NULL);
 	json_add_text(object, "asked", engine_name(queue->asked));
-	json_add_text(object, "why", queue->running ? queue->engine_why : NULL);
+	json_add_text(object, "why", queue->running ? queue->stats->engine_why : NULL);
 	if (queue->running && queue->asked == ENGINE_AUTO && chooser_measured_s(queue->vm) >= 0)
 		json_add_number(object, "measured_s", (uint64_t)chooser_measured_s(queue->vm));
 	json_add_number(object, "switches", queue->switches);
@@ -41,6 +53,7 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_add_text(object, "broken", fault(queue));
 	json_object_object_add(object, "counters", counters_json(queue));
 	json_object_object_add(object, "direct", counters_direct_json(queue));
+	json_object_object_add(object, "latency", all_latency_json(queue->stats));
 	return object;
 }
 
@@ -62,6 +75,7 @@ struct json_object *status_json(struct vm *vm)
 	struct json_object *queues = json_object_new_array();
 
 	json_add_text(top, "nvring", NVRING_VERSION);
+	json_add_number(top, "now_ns", clock_ns(CLOCK_MONOTONIC));
 	json_add_number(top, "pid", (uint64_t)getpid());
 	json_add_text(top, "name", vm->options.name);
 	json_object_object_add(top, "disk", disk_json(vm));

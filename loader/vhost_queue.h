@@ -54,13 +54,12 @@ struct vhost_queue {
 	int err_fd;
 	struct inflight_queue *inflight; /* in the VM's shared area, or NULL */
 	bool running;
-	enum engine asked;			/* by the operator, perhaps ENGINE_AUTO */
-	enum engine engine;			/* that serves it while running */
-	char engine_why[ENGINE_SENTENCE_BYTES]; /* why this one */
-	uint64_t switches;			/* from one engine to another while running */
-	uint64_t pause_ns;			/* how long the last of them took */
-	struct loop *loop;			/* ENGINE_LOOP has it, or NULL */
-	struct direct_queue *direct;		/* shared with BPF, NULL while a worker serves */
+	enum engine asked;	     /* by the operator, perhaps ENGINE_AUTO */
+	enum engine engine;	     /* that serves it while running */
+	uint64_t switches;	     /* from one engine to another while running */
+	uint64_t pause_ns;	     /* how long the last of them took */
+	struct loop *loop;	     /* ENGINE_LOOP has it, or NULL */
+	struct direct_queue *direct; /* shared with BPF, NULL while a worker serves */
 
 	/* The worker's while running. */
 	struct queue_state state;

@@ -10,6 +10,7 @@
 
 #include "direct_maps.h"
 #include "log.h"
+#include "pins.h"
 #include "sigbus.h"
 #include "vhost_user.h"
 
@@ -47,6 +48,10 @@ static int open_stats(struct vm *vm)
 		vm->queues[i].stats = &vm->stats.queues[i];
 		vm->queues[i].counters = &vm->stats.queues[i].counters;
 	}
+	if (!err)
+		err = pins_open(vm->options.pin_dir, vm->options.name, &vm->pins);
+	if (!err)
+		pins_add(vm->pins, stats_memory_map(&vm->stats), "stats");
 	return err;
 }
 
@@ -87,6 +92,7 @@ void vm_free(struct vm *vm)
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		worker_stop(&vm->workers[i]);
 	backend_close(&vm->backend);
+	pins_close(vm->pins);
 	stats_memory_close(&vm->stats);
 	free(vm);
 }

@@ -26,6 +26,7 @@ struct vm_options {
 	bool vcpu_dispatch; /* with the poller */
 	bool moderation;    /* of interrupts, include/moderate.h */
 	enum engine engine;
+	const char *pin_dir; /* base of the folder for bpftool, NULL for the usual one */
 };
 
 struct vm {
@@ -54,6 +55,7 @@ struct vm {
 	struct chooser *chooser;  /* NULL while nothing measures */
 
 	struct stats_memory stats; /* what the queues count in */
+	struct pins *pins;	   /* what bpftool finds, or NULL */
 	struct vhost_queue queues[VM_QUEUES_MAX];
 	struct worker workers[VM_WORKERS_MAX];
 	uint32_t workers_started;
