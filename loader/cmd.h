@@ -31,6 +31,24 @@ int cmd_features(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 
 /**
+ * cmd_top() - `nvring top`: live rates and latencies of VMs
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_top(int argc, char **argv);
+
+/**
+ * cmd_metrics() - `nvring metrics`: what daemons count, for Prometheus
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_metrics(int argc, char **argv);
+
+/**
  * cmd_set() - `nvring set`: change what a daemon does
  * @argc: arguments, the subcommand's name first
  * @argv: likewise

@@ -120,6 +120,15 @@ struct json_object *counters_json(struct vhost_queue *queue)
 	return object;
 }
 
+void counters_parse(struct json_object *object, struct queue_counters *ret_counters)
+{
+	uint64_t values[ARRAY_SIZE(names)];
+
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+		values[n] = json_object_get_uint64(json_object_object_get(object, names[n]));
+	memcpy(ret_counters, values, sizeof(*ret_counters));
+}
+
 struct json_object *counters_direct_json(const struct vhost_queue *queue)
 {
 	const struct direct_counters *c = direct_counters(queue);

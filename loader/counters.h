@@ -18,6 +18,9 @@ void counters_log(struct vm *vm);
  */
 struct json_object *counters_json(struct vhost_queue *queue);
 
+/* counters_parse() - the counters of such an object; what is missing is 0 */
+void counters_parse(struct json_object *object, struct queue_counters *ret_counters);
+
 /* counters_direct_json() - likewise what BPF counted, or NULL when it never served the queue */
 struct json_object *counters_direct_json(const struct vhost_queue *queue);
 

@@ -13,6 +13,8 @@ static const struct {
 } commands[] = {
 	{ "serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground" },
 	{ "status", cmd_status, "show what a daemon is doing" },
+	{ "top", cmd_top, "watch rates and latencies of VMs, live" },
+	{ "metrics", cmd_metrics, "print what daemons count, for Prometheus" },
 	{ "set", cmd_set, "change which engine serves a running daemon's queues" },
 	{ "features", cmd_features, "show what this kernel and machine allow, row by row" },
 };

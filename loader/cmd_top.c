@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `nvring top`: what VMs do, live; lines where nobody looks at a terminal. */
+#include <argp.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "cmd.h"
+#include "log.h"
+#include "parse.h"
+#include "screen.h"
+#include "top.h"
+#include "util.h"
+
+#define CONTROLS_MAX	     1024
+#define NS_PER_S	     1000000000ULL
+#define DELAY_MAX_S	     3600
+#define ITERATIONS_MAX	     1000000000
+#define LOG_LESS_THAN_ERRORS LOG_CRIT
+
+struct settings {
+	struct top top;
+	uint64_t delay_ns;
+	uint64_t iterations; /* 0: without end */
+	bool batch;
+};
+
+enum option_key {
+	OPT_CONTROL = 0x100,
+	OPT_ONCE,
+};
+
+static const struct argp_option options[] = {
+	{ "control", OPT_CONTROL, "PATH", 0, "a daemon's control socket; may be repeated", 0 },
+	{ "delay", 'd', "SECONDS", 0, "between two samples (1)", 0 },
+	{ "batch", 'b', NULL, 0, "plain lines, as when stdout is no terminal", 0 },
+	{ "iterations", 'n', "N", 0, "end after N views", 0 },
+	{ "once", OPT_ONCE, NULL, 0, "-b -n 1", 0 },
+	{ 0 },
+};
+
+static uint64_t number(struct argp_state *state, const char *option, const char *text,
+		       uint64_t most)
+{
+	uint64_t value = 0;
+
+	if (parse_number(text, most, &value) || !value)
+		argp_error(state, "%s %s: a number from 1 to %llu is wanted", option, text,
+			   (unsigned long long)most);
+	return value;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct settings *settings = state->input;
+	struct top *top = &settings->top;
+
+	switch (key) {
+	case OPT_CONTROL:
+		if (top->count == CONTROLS_MAX)
+			argp_error(state, "--control: at most %d", CONTROLS_MAX);
+		top->vms[top->count++].control = argument;
+		return 0;
+	case 'd':
+		settings->delay_ns = number(state, "--delay", argument, DELAY_MAX_S) * NS_PER_S;
+		return 0;
+	case 'n':
+		settings->iterations = number(state, "--iterations", argument, ITERATIONS_MAX);
+		return 0;
+	case 'b':
+		settings->batch = true;
+		return 0;
+	case OPT_ONCE:
+		settings->batch = true;
+		settings->iterations = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is no option", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!top->count)
+			argp_error(state, "--control PATH is wanted");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The view without the line of keys, a second after second. */
+static int run_batch(struct settings *settings)
+{
+	struct timespec delay = { .tv_sec = (time_t)(settings->delay_ns / NS_PER_S) };
+
+	top_sample(&settings->top);
+	for (uint64_t i = 0; !settings->iterations || i < settings->iterations; i++) {
+		_cleanup_free_ char *text = NULL;
+
+		nanosleep(&delay, NULL);
+		top_sample(&settings->top);
+		text = top_text(&settings->top);
+		if (!text || printf("%s%s", i ? "\n" : "", strchr(text, '\n') + 1) < 0 ||
+		    fflush(stdout))
+			return 1;
+	}
+	for (size_t i = 0; i < settings->top.count; i++)
+		if (!settings->top.vms[i].now)
+			return 1;
+	return 0;
+}
+
+/* Act on a key; false to end. */
+static bool act(struct top *top, int key)
+{
+	switch (key) {
+	case 'q':
+	case -1:
+		return false;
+	case 'n':
+	case 'i':
+		top->by_name = key == 'n';
+		return true;
+	case 'u':
+		top->queues = !top->queues;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* Draw, and again for what keys and the terminal's size change; false to end. */
+static bool show(struct top *top, uint64_t until_ns)
+{
+	bool go_on = true;
+
+	while (go_on && clock_ns(CLOCK_MONOTONIC) < until_ns) {
+		_cleanup_free_ char *text = top_text(top);
+
+		if (!text)
+			return false;
+		screen_draw(text);
+		go_on = act(top, screen_wait(until_ns));
+	}
+	return go_on;
+}
+
+static int run_screen(struct settings *settings)
+{
+	uint64_t next = clock_ns(CLOCK_MONOTONIC), left = settings->iterations;
+
+	log_set_level(LOG_LESS_THAN_ERRORS); /* the view says it */
+	screen_open();
+	do {
+		top_sample(&settings->top);
+		next = max(next + settings->delay_ns, clock_ns(CLOCK_MONOTONIC));
+		/* The first view has no rates and does not count. */
+	} while (show(&settings->top, next) && (!settings->iterations || left--));
+	screen_close();
+	return 0;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Watch what VMs do: requests and bytes a second, latencies from the avail "
+		       "ring to the used ring, requests in flight, doorbells and interrupts per "
+		       "request, and the engine of each queue with the reason.",
+	};
+	static struct top_vm vms[CONTROLS_MAX];
+	struct settings settings = { .top = { .vms = vms, .queues = true }, .delay_ns = NS_PER_S };
+	char name[] = "nvring top";
+	int result;
+
+	argv[0] = name;
+	argp_parse(&argp, argc, argv, 0, NULL, &settings);
+	result = settings.batch || !isatty(STDOUT_FILENO) ? run_batch(&settings)
+							  : run_screen(&settings);
+	for (size_t i = 0; i < settings.top.count; i++) {
+		free(vms[i].before);
+		free(vms[i].now);
+	}
+	return result;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sample.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "counters.h"
+#include "json_add.h"
+#include "latency.h"
+#include "log.h"
+#include "rpc.h"
+
+static uint64_t number_of(struct json_object *object, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(object, key));
+}
+
+/* A text of an object; what a terminal would not just show becomes '?'. */
+static void text_of(struct json_object *object, const char *key, char *ret_text, size_t size)
+{
+	struct json_object *value = json_object_object_get(object, key);
+
+	snprintf(ret_text, size, "%s", value ? json_object_get_string(value) : "");
+	for (char *c = ret_text; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+}
+
+static void parse_queue(struct json_object *object, struct sample_queue *queue)
+{
+	struct json_object *latency = json_object_object_get(object, "latency");
+
+	queue->index = number_of(object, "queue");
+	queue->running = json_object_get_boolean(json_object_object_get(object, "running"));
+	text_of(object, "engine", queue->engine, sizeof(queue->engine));
+	text_of(object, "why", queue->why, sizeof(queue->why));
+	if (json_object_object_get(object, "broken"))
+		text_of(object, "broken", queue->why, sizeof(queue->why));
+	queue->in_flight = number_of(object, "in_flight");
+	queue->switches = number_of(object, "switches");
+	queue->held = number_of(json_object_object_get(object, "direct"), "held");
+	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
+	latency_parse(json_object_object_get(latency, "read"), &queue->read);
+	latency_parse(json_object_object_get(latency, "write"), &queue->write);
+	latency_parse(json_object_object_get(latency, "other"), &queue->other);
+}
+
+struct sample *sample_parse(struct json_object *status, const char *fallback)
+{
+	struct json_object *queues = json_object_object_get(status, "queues");
+	size_t count =
+		json_object_is_type(queues, json_type_array) ? json_object_array_length(queues) : 0;
+	struct sample *sample = calloc(1, sizeof(*sample) + count * sizeof(sample->queues[0]));
+
+	if (!sample)
+		return NULL;
+	text_of(status, "name", sample->name, sizeof(sample->name));
+	if (!*sample->name)
+		snprintf(sample->name, sizeof(sample->name), "%s", fallback);
+	text_of(status, "engine", sample->engine, sizeof(sample->engine));
+	sample->pid = number_of(status, "pid");
+	sample->now_ns = number_of(status, "now_ns");
+	sample->connected = json_object_get_boolean(json_object_object_get(status, "connected"));
+	sample->bytes = number_of(json_object_object_get(status, "disk"), "bytes");
+	sample->queue_count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++)
+		parse_queue(json_object_array_get_idx(queues, i), &sample->queues[i]);
+	return sample;
+}
+
+struct sample *sample_take(const char *control)
+{
+	struct json_object *status;
+	struct sample *sample;
+
+	if (rpc_call(control, "status", NULL, &status))
+		return NULL;
+	sample = sample_parse(status, control);
+	json_object_put(status);
+	if (!sample)
+		log_error("no memory");
+	return sample;
+}
+
+static void add_histogram(struct histogram *sum, const struct histogram *histogram)
+{
+	sum->sum_ns += histogram->sum_ns;
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		histogram_counts(sum)[i] += histogram_counts(histogram)[i];
+}
+
+void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
+{
+	memset(ret_sum, 0, sizeof(*ret_sum));
+	for (uint32_t i = 0; i < sample->queue_count; i++) {
+		const struct sample_queue *queue = &sample->queues[i];
+
+		ret_sum->running |= queue->running;
+		ret_sum->in_flight += queue->in_flight;
+		ret_sum->switches += queue->switches;
+		ret_sum->held += queue->held;
+		queue_counters_add(&ret_sum->counters, &queue->counters);
+		add_histogram(&ret_sum->read, &queue->read);
+		add_histogram(&ret_sum->write, &queue->write);
+		add_histogram(&ret_sum->other, &queue->other);
+	}
+}
+
+/* Numbers in a row; false when one went back. */
+static bool subtract(uint64_t *from, const uint64_t *what, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (from[i] < what[i])
+			return false;
+		from[i] -= what[i];
+	}
+	return true;
+}
+
+static bool subtract_histogram(struct histogram *from, const struct histogram *what)
+{
+	return subtract((uint64_t *)from, (const uint64_t *)what, sizeof(*from) / sizeof(uint64_t));
+}
+
+bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
+{
+	return subtract(&queue->held, &before->held, 1) &&
+	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
+			sizeof(queue->counters) / sizeof(uint64_t)) &&
+	       subtract_histogram(&queue->read, &before->read) &&
+	       subtract_histogram(&queue->write, &before->write) &&
+	       subtract_histogram(&queue->other, &before->other);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "top.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "util.h"
+
+#define NUMBER_BYTES 16
+
+/* What a line shows: what happened in some time. */
+struct row {
+	const char *vm, *queue, *engine, *why;
+	struct sample_queue did; /* since the sample before */
+	double seconds;
+};
+
+void top_sample(struct top *top)
+{
+	for (size_t i = 0; i < top->count; i++) {
+		struct top_vm *vm = &top->vms[i];
+
+		free(vm->before);
+		vm->before = vm->now;
+		vm->now = sample_take(vm->control);
+	}
+}
+
+/* "123", "12.3k", "456M": three digits and a unit. */
+static const char *short_number(double value, char ret_text[NUMBER_BYTES])
+{
+	static const char units[] = " kMGTP";
+	size_t unit = 0;
+
+	for (; value >= 999.5 && unit < sizeof(units) - 2; unit++)
+		value /= 1000;
+	snprintf(ret_text, NUMBER_BYTES, "%.*f%.*s", unit && value < 99.95 ? 1 : 0, value, unit > 0,
+		 &units[unit]);
+	return ret_text;
+}
+
+/* "8.1us", "123us", "4.5ms" */
+static const char *short_time(uint64_t ns, char ret_text[NUMBER_BYTES])
+{
+	static const char *const units[] = { "us", "ms", "s" };
+	double value = (double)ns / 1000;
+	size_t unit = 0;
+
+	for (; value >= 999.5 && unit < ARRAY_SIZE(units) - 1; unit++)
+		value /= 1000;
+	snprintf(ret_text, NUMBER_BYTES, "%.*f%s", value < 99.95 ? 1 : 0, value, units[unit]);
+	return ret_text;
+}
+
+static void print_latencies(FILE *out, const struct sample_queue *did)
+{
+	static const uint32_t shares[] = { 500, 990, 999 };
+	char text[NUMBER_BYTES];
+	struct histogram all = did->read;
+
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		histogram_counts(&all)[i] +=
+			histogram_counts(&did->write)[i] + histogram_counts(&did->other)[i];
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		if (histogram_total(&all))
+			fprintf(out, " %7s",
+				short_time(histogram_percentile(&all, shares[i]), text));
+		else
+			fprintf(out, " %7s", "-");
+	}
+}
+
+static void print_row(FILE *out, const struct row *row)
+{
+	const struct queue_counters *c = &row->did.counters;
+	double done = (double)c->completed, seconds = row->seconds > 0 ? row->seconds : 1;
+	char iops[NUMBER_BYTES], read[NUMBER_BYTES], written[NUMBER_BYTES], held[NUMBER_BYTES];
+
+	fprintf(out, "%-16.16s %5s %-6s %6s %6s %6s", row->vm, row->queue, row->engine,
+		short_number(done / seconds, iops),
+		short_number((double)c->bytes_read / seconds, read),
+		short_number((double)c->bytes_written / seconds, written));
+	print_latencies(out, &row->did);
+	fprintf(out, " %6" PRIu64, row->did.in_flight);
+	if (c->completed)
+		fprintf(out, " %7.3f %7.3f", (double)c->kicks / done, (double)c->interrupts / done);
+	else
+		fprintf(out, " %7s %7s", "-", "-");
+	fprintf(out, " %6s  %s\n", short_number((double)row->did.held / seconds, held), row->why);
+}
+
+static void print_heads(FILE *out)
+{
+	fprintf(out, "%-16s %5s %-6s %6s %6s %6s %7s %7s %7s %6s %7s %7s %6s  %s\n", "VM", "QUEUE",
+		"ENGINE", "IOPS", "READ/s", "WRIT/s", "P50", "P99", "P99.9", "FLIGHT", "KICK/IO",
+		"INTR/IO", "HELD/s", "WHY");
+}
+
+/* Requests done between the samples, for the order. */
+static uint64_t completed(const struct top_vm *vm)
+{
+	uint64_t sum = 0;
+
+	if (!vm->before || !vm->now)
+		return 0;
+	for (uint32_t i = 0; i < vm->now->queue_count; i++)
+		sum += vm->now->queues[i].counters.completed;
+	for (uint32_t i = 0; i < vm->before->queue_count; i++)
+		sum -= vm->before->queues[i].counters.completed;
+	return sum;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct top_vm *x = a, *y = b;
+
+	return strcmp(x->now ? x->now->name : x->control, y->now ? y->now->name : y->control);
+}
+
+static int by_rate(const void *a, const void *b)
+{
+	uint64_t x = completed(a), y = completed(b);
+
+	return x == y ? by_name(a, b) : x < y ? 1 : -1;
+}
+
+static void print_queues(FILE *out, const struct top_vm *vm, double seconds)
+{
+	for (uint32_t i = 0; i < vm->now->queue_count; i++) {
+		const struct sample_queue *queue = &vm->now->queues[i];
+		struct row row = { .did = *queue, .seconds = seconds, .vm = "" };
+		char number[NUMBER_BYTES];
+
+		if (!queue->running || !sample_since(&row.did, &vm->before->queues[i]))
+			continue;
+		snprintf(number, sizeof(number), "%" PRIu64, queue->index);
+		row.queue = number;
+		row.engine = queue->engine;
+		row.why = queue->why;
+		print_row(out, &row);
+	}
+}
+
+/* The engine of all queues that run, or "mixed". */
+static const char *engine_of(const struct sample *sample)
+{
+	const char *engine = "-";
+
+	for (uint32_t i = 0; i < sample->queue_count; i++) {
+		if (!sample->queues[i].running)
+			continue;
+		if (*engine != '-' && strcmp(engine, sample->queues[i].engine) != 0)
+			return "mixed";
+		engine = sample->queues[i].engine;
+	}
+	return engine;
+}
+
+static void print_vm(FILE *out, const struct top *top, const struct top_vm *vm)
+{
+	const struct sample *now = vm->now, *before = vm->before;
+	struct row row = { .queue = "all", .why = "" };
+	struct sample_queue earlier;
+
+	if (!now) {
+		fprintf(out, "%-16s no answer\n", vm->control);
+		return;
+	}
+	sample_sum(now, &row.did);
+	if (before)
+		sample_sum(before, &earlier);
+	if (!before || before->pid != now->pid || before->queue_count != now->queue_count ||
+	    !sample_since(&row.did, &earlier)) {
+		fprintf(out, "%-16.16s is seen for the first time\n", now->name);
+		return;
+	}
+	row.vm = now->name;
+	row.engine = engine_of(now);
+	row.seconds = (double)(now->now_ns - before->now_ns) / 1e9;
+	if (!now->connected)
+		row.why = "no front-end is connected";
+	else if (!strcmp(now->engine, "auto"))
+		row.why = "auto";
+	print_row(out, &row);
+	if (top->queues)
+		print_queues(out, vm, row.seconds);
+}
+
+static void print_title(FILE *out, const struct top *top)
+{
+	time_t now = time(NULL);
+	struct tm broken_down;
+	char text[NUMBER_BYTES];
+
+	localtime_r(&now, &broken_down);
+	strftime(text, sizeof(text), "%H:%M:%S", &broken_down);
+	fprintf(out, "nvring top  %s  %zu VM%s  keys: q quit, n by name, i by IOPS, u queues\n",
+		text, top->count, top->count == 1 ? "" : "s");
+}
+
+char *top_text(struct top *top)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!out)
+		return NULL;
+	qsort(top->vms, top->count, sizeof(top->vms[0]), top->by_name ? by_name : by_rate);
+	print_title(out, top);
+	print_heads(out);
+	for (size_t i = 0; i < top->count; i++)
+		print_vm(out, top, &top->vms[i]);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
