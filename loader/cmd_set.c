@@ -6,6 +6,7 @@
 #include "json_add.h"
 #include "parse.h"
 #include "rpc.h"
+#include "vm.h"
 
 struct settings {
 	const char *control;

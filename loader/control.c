@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "log.h"
-#include "rpc.h"
 
 struct client {
 	struct control *control;
@@ -15,15 +14,16 @@ struct client {
 	sd_event_source *timer; /* what is left of our patience */
 	char line[CONTROL_LINE_MAX];
 	size_t line_bytes; /* received and not yet answered */
-	char *answer;	   /* not yet read by the client, or NULL */
-	size_t answer_bytes, answer_sent;
-	bool last; /* drop it once the answer is sent */
+	char *unread;	   /* answers and notifications that the client is yet to read, or NULL */
+	size_t unread_bytes, unread_sent;
+	struct rpc_later *later; /* an answer that is not made yet, or NULL */
+	bool last;		 /* drop it once all is sent */
 };
 
 struct control {
 	sd_event *event;
 	sd_event_source *listening; /* off while all places are taken */
-	struct vm *vm;
+	struct rpc_service service;
 	struct client clients[CONTROL_CLIENTS_MAX];
 };
 
@@ -32,8 +32,11 @@ static void drop(struct client *client)
 	client->io = sd_event_source_disable_unref(client->io);
 	client->timer = sd_event_source_disable_unref(client->timer);
 	client->fd = fd_close(client->fd);
-	free(client->answer);
-	client->answer = NULL;
+	free(client->unread);
+	client->unread = NULL;
+	if (client->later)
+		rpc_deliver_to(client->later, NULL, NULL);
+	client->later = NULL;
 	client->line_bytes = 0;
 	client->last = false;
 	sd_event_source_set_enabled(client->control->listening, SD_EVENT_ON);
@@ -44,58 +47,114 @@ static void be_patient(struct client *client)
 	sd_event_source_set_time_relative(client->timer, CONTROL_PATIENCE_S * 1000000ULL);
 }
 
+/* Whose turn it is: while an answer is being made it is ours, and nobody's patience runs out. */
+static void await(struct client *client)
+{
+	bool ours = client->later && !client->unread;
+
+	sd_event_source_set_io_events(client->io, client->unread  ? EPOLLOUT
+						  : client->later ? 0
+								  : EPOLLIN);
+	sd_event_source_set_enabled(client->timer, ours ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
 /* Send what waits. Return: 0, or -errno when the client is gone. */
 static int flush(struct client *client)
 {
 	ssize_t sent;
 
-	while (client->answer_sent < client->answer_bytes) {
-		sent = send(client->fd, client->answer + client->answer_sent,
-			    client->answer_bytes - client->answer_sent,
+	while (client->unread_sent < client->unread_bytes) {
+		sent = send(client->fd, client->unread + client->unread_sent,
+			    client->unread_bytes - client->unread_sent,
 			    MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		client->answer_sent += (size_t)sent;
+		client->unread_sent += (size_t)sent;
 	}
-	free(client->answer);
-	client->answer = NULL;
+	free(client->unread);
+	client->unread = NULL;
 	be_patient(client);
 	return 0;
 }
 
-/* @text is ours from now on; its newline takes the place of its terminator. */
-static int answer(struct client *client, char *text)
+/* Have the client told a line; @text is ours from now on. */
+static int tell(struct client *client, char *text)
 {
+	_cleanup_free_ char *line = text;
+	size_t bytes = client->unread ? client->unread_bytes : 0;
+	char *unread;
+
 	if (!text)
 		return 0;
-	client->answer = text;
-	client->answer_bytes = strlen(text) + 1;
-	client->answer_sent = 0;
-	text[client->answer_bytes - 1] = '\n';
+	if (bytes > CONTROL_UNREAD_MAX)
+		return -ENOBUFS;
+	unread = realloc(client->unread, bytes + strlen(text) + 1);
+	if (!unread)
+		return -ENOMEM;
+	if (!client->unread) {
+		client->unread_sent = 0;
+		be_patient(client);
+	}
+	client->unread = unread;
+	client->unread_bytes = bytes + strlen(text) + 1;
+	memcpy(unread + bytes, text, strlen(text));
+	unread[client->unread_bytes - 1] = '\n';
 	return flush(client);
 }
 
-/* Answer whole lines, as long as their answers are read. */
+static void on_later(void *data, char *text, bool last);
+
+/* Answer whole lines, as long as their answers are made and read. */
 static int serve_lines(struct client *client)
 {
 	int err = 0;
 
-	while (!err && !client->answer && client->line_bytes) {
+	while (!err && !client->unread && !client->later && client->line_bytes) {
 		char *end = memchr(client->line, '\n', client->line_bytes);
 		size_t length = end ? (size_t)(end - client->line) + 1 : 0;
 
 		if (!end)
 			break;
 		be_patient(client);
-		err = answer(client, rpc_answer(client->control->vm, client->line, length));
+		err = tell(client, rpc_answer(&client->control->service, client->line, length,
+					      &client->later));
+		if (client->later)
+			rpc_deliver_to(client->later, on_later, client);
 		client->line_bytes -= length;
 		memmove(client->line, end + 1, client->line_bytes);
 	}
-	if (err || client->answer || client->line_bytes < sizeof(client->line))
+	if (err || client->unread || client->later || client->line_bytes < sizeof(client->line))
 		return err;
 	client->last = true;
 	client->line_bytes = 0;
-	return answer(client, rpc_too_long());
+	return tell(client, rpc_too_long());
+}
+
+/* What came or went was dealt with. */
+static void go_on(struct client *client, int err)
+{
+	if (!err)
+		err = serve_lines(client);
+	if (err || (client->last && !client->unread && !client->later))
+		drop(client);
+	else
+		await(client);
+}
+
+/* From within a method: further requests are taken up from the event loop, which EPOLLOUT asks. */
+static void on_later(void *data, char *text, bool last)
+{
+	struct client *client = data;
+
+	if (last)
+		client->later = NULL;
+	if (tell(client, text)) {
+		drop(client);
+		return;
+	}
+	await(client);
+	if (last)
+		sd_event_source_set_io_events(client->io, EPOLLOUT);
 }
 
 static int receive(struct client *client)
@@ -117,18 +176,14 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *dat
 	struct client *client = data;
 	int err = 0;
 
-	(void)fd;
-	if (client->answer)
+	(void)source, (void)fd;
+	if (client->unread)
 		err = flush(client);
+	else if (client->later)
+		err = events & (EPOLLHUP | EPOLLERR) ? -ECONNRESET : 0;
 	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		err = receive(client);
-	if (!err)
-		err = serve_lines(client);
-	if (err || (client->last && !client->answer)) {
-		drop(client);
-		return 0;
-	}
-	sd_event_source_set_io_events(source, client->answer ? EPOLLOUT : EPOLLIN);
+	go_on(client, err);
 	return 0;
 }
 
@@ -194,7 +249,8 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
-int control_open(sd_event *event, struct vm *vm, int listen_fd, struct control **ret_control)
+int control_open(sd_event *event, const struct rpc_service *service, int listen_fd,
+		 struct control **ret_control)
 {
 	struct control *control = calloc(1, sizeof(*control));
 	int err;
@@ -202,7 +258,7 @@ int control_open(sd_event *event, struct vm *vm, int listen_fd, struct control *
 	if (!control)
 		return -ENOMEM;
 	control->event = event;
-	control->vm = vm;
+	control->service = *service;
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		control->clients[i].control = control;
 		control->clients[i].fd = -1;

@@ -6,18 +6,30 @@
 
 #include "control.h"
 #include "json_add.h"
-#include "log.h"
-#include "status.h"
 
 #define DEPTH_MAX 16 /* of a request's nesting */
 
-struct answer {
+struct rpc_answer {
 	struct json_object *result; /* or NULL with an error */
+	struct rpc_later *later;    /* or it comes later */
 	int code;
-	char message[512];
+	char message[1024];
 };
 
-static void _printf_(3, 4) fail(struct answer *answer, int code, const char *format, ...)
+struct rpc_later {
+	struct rpc_answer answer;
+	struct json_object *id;
+	bool wanted;
+	void (*deliver)(void *client, char *text, bool last);
+	void *client; /* NULL: it is gone */
+};
+
+void rpc_result(struct rpc_answer *answer, struct json_object *result)
+{
+	answer->result = result;
+}
+
+void rpc_fail(struct rpc_answer *answer, int code, const char *format, ...)
 {
 	va_list args;
 
@@ -27,8 +39,15 @@ static void _printf_(3, 4) fail(struct answer *answer, int code, const char *for
 	answer->code = code;
 }
 
-/* Members that are not known are mistakes: nothing is done then. */
-static bool only_known(struct json_object *params, const char *const *known, struct answer *answer)
+struct rpc_later *rpc_defer(struct rpc_answer *answer)
+{
+	answer->later = calloc(1, sizeof(*answer->later));
+	if (!answer->later)
+		rpc_fail(answer, RPC_REFUSED, "%s", strerror(ENOMEM));
+	return answer->later;
+}
+
+bool rpc_only_known(struct json_object *params, const char *const *known, struct rpc_answer *answer)
 {
 	json_object_object_foreach(params, key, value) {
 		size_t i = 0;
@@ -38,88 +57,44 @@ static bool only_known(struct json_object *params, const char *const *known, str
 			i++;
 		if (known[i])
 			continue;
-		fail(answer, RPC_INVALID_PARAMS, "params: no member \"%s\" is known", key);
+		rpc_fail(answer, RPC_INVALID_PARAMS, "params: no member \"%.64s\" is known", key);
 		return false;
 	}
 	return true;
 }
 
-static void method_status(struct vm *vm, struct json_object *params, struct answer *answer)
+const char *rpc_text(struct json_object *params, const char *key)
 {
-	static const char *const known[] = { NULL };
+	struct json_object *value = json_object_object_get(params, key);
 
-	if (only_known(params, known, answer))
-		answer->result = status_json(vm);
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
-static bool engine_param(struct json_object *params, enum engine *ret_engine, struct answer *answer)
+static void no_method(const struct rpc_service *service, const char *name,
+		      struct rpc_answer *answer)
 {
-	struct json_object *value = json_object_object_get(params, "engine");
+	char known[256];
+	int used = 0;
 
-	if (json_object_is_type(value, json_type_string) &&
-	    !engine_parse(json_object_get_string(value), ret_engine))
-		return true;
-	fail(answer, RPC_INVALID_PARAMS,
-	     "params: \"engine\" is wanted: \"worker\", \"poller\", \"loop\" or \"auto\"");
-	return false;
+	for (size_t i = 0; i < service->count && used < (int)sizeof(known); i++)
+		used += snprintf(known + used, sizeof(known) - (size_t)used, "%s\"%s\"",
+				 !i			   ? ""
+				 : i == service->count - 1 ? " and "
+							   : ", ",
+				 service->methods[i].name);
+	rpc_fail(answer, RPC_METHOD_NOT_FOUND, "no method \"%.64s\": %s are known", name, known);
 }
 
-/* The queue that is named, or NULL for all. */
-static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_queue **ret_queue,
-			struct answer *answer)
+static void call(const struct rpc_service *service, const char *name, struct json_object *params,
+		 struct rpc_answer *answer)
 {
-	struct json_object *value;
-	int64_t index;
-
-	*ret_queue = NULL;
-	if (!json_object_object_get_ex(params, "queue", &value))
-		return true;
-	index = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
-	if (index >= 0 && index < vm->options.queues) {
-		*ret_queue = &vm->queues[index];
-		return true;
-	}
-	fail(answer, RPC_INVALID_PARAMS, "params: \"queue\" is a number from 0 to %u",
-	     vm->options.queues - 1);
-	return false;
-}
-
-static void method_set(struct vm *vm, struct json_object *params, struct answer *answer)
-{
-	static const char *const known[] = { "engine", "queue", NULL };
-	char why[ENGINE_SENTENCE_BYTES];
-	struct vhost_queue *queue;
-	enum engine engine;
-	int err;
-
-	if (!only_known(params, known, answer) || !engine_param(params, &engine, answer) ||
-	    !queue_param(vm, params, &queue, answer))
-		return;
-	err = queue ? engine_ask(queue, engine, why) : engine_ask_all(vm, engine, why);
-	if (err)
-		fail(answer, RPC_REFUSED, "%s", why);
-	else
-		answer->result = json_object_new_object();
-}
-
-static const struct {
-	const char *name;
-	void (*run)(struct vm *vm, struct json_object *params, struct answer *answer);
-} methods[] = {
-	{ "status", method_status },
-	{ "set", method_set },
-};
-
-static void call(struct vm *vm, const char *name, struct json_object *params, struct answer *answer)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-		if (strcmp(methods[i].name, name) != 0)
+	for (size_t i = 0; i < service->count; i++) {
+		if (strcmp(service->methods[i].name, name) != 0)
 			continue;
-		methods[i].run(vm, params, answer);
+		service->methods[i].run(service->target, params, answer);
 		return;
 	}
-	fail(answer, RPC_METHOD_NOT_FOUND, "no method \"%.64s\": \"status\" and \"set\" are known",
-	     name);
+	no_method(service, name, answer);
 }
 
 static bool valid_id(struct json_object *id)
@@ -128,7 +103,8 @@ static bool valid_id(struct json_object *id)
 	       json_object_is_type(id, json_type_int) || json_object_is_type(id, json_type_double);
 }
 
-static void act(struct vm *vm, struct json_object *request, struct answer *answer)
+static void act(const struct rpc_service *service, struct json_object *request,
+		struct rpc_answer *answer)
 {
 	struct json_object *version = json_object_object_get(request, "jsonrpc");
 	struct json_object *method = json_object_object_get(request, "method");
@@ -137,21 +113,28 @@ static void act(struct vm *vm, struct json_object *request, struct answer *answe
 	if (!json_object_is_type(version, json_type_string) ||
 	    strcmp(json_object_get_string(version), "2.0") != 0 ||
 	    !json_object_is_type(method, json_type_string)) {
-		fail(answer, RPC_INVALID_REQUEST,
-		     "\"jsonrpc\": \"2.0\" and a \"method\" are wanted");
+		rpc_fail(answer, RPC_INVALID_REQUEST,
+			 "\"jsonrpc\": \"2.0\" and a \"method\" are wanted");
 		return;
 	}
 	if (params && !json_object_is_type(params, json_type_object)) {
-		fail(answer, RPC_INVALID_PARAMS, "params: an object with named members is wanted");
+		rpc_fail(answer, RPC_INVALID_PARAMS,
+			 "params: an object with named members is wanted");
 		return;
 	}
 	none = params ? NULL : json_object_new_object();
-	call(vm, json_object_get_string(method), params ? params : none, answer);
+	call(service, json_object_get_string(method), params ? params : none, answer);
 	json_object_put(none);
 }
 
+static char *line_text(struct json_object *top)
+{
+	return strdup(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PLAIN |
+								  JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 /* The answer's text; takes over its result and a reference of @id. */
-static char *answer_text(struct answer *answer, struct json_object *id)
+static char *answer_text(struct rpc_answer *answer, struct json_object *id)
 {
 	struct json_object *top = json_object_new_object(), *error;
 	char *text;
@@ -166,13 +149,12 @@ static char *answer_text(struct answer *answer, struct json_object *id)
 	} else {
 		json_object_object_add(top, "result", answer->result);
 	}
-	text = strdup(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PLAIN |
-								  JSON_C_TO_STRING_NOSLASHESCAPE));
+	text = line_text(top);
 	json_object_put(top);
 	return text;
 }
 
-static struct json_object *parse(const char *text, size_t length, struct answer *answer)
+static struct json_object *parse(const char *text, size_t length, struct rpc_answer *answer)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *request;
@@ -192,48 +174,119 @@ static struct json_object *parse(const char *text, size_t length, struct answer 
 		return request;
 	}
 	if (err == json_tokener_success)
-		fail(answer, RPC_INVALID_REQUEST, "one object a line is wanted");
+		rpc_fail(answer, RPC_INVALID_REQUEST, "one object a line is wanted");
 	else
-		fail(answer, RPC_PARSE_ERROR, "no JSON: %s",
-		     err == json_tokener_continue ? "it has no end" : json_tokener_error_desc(err));
+		rpc_fail(answer, RPC_PARSE_ERROR, "no JSON: %s",
+			 err == json_tokener_continue ? "it has no end"
+						      : json_tokener_error_desc(err));
 	json_object_put(request);
 	json_tokener_free(tokener);
 	return NULL;
 }
 
-char *rpc_answer(struct vm *vm, const char *text, size_t length)
+static void defer(struct rpc_later *later, struct json_object *id, bool wanted)
+{
+	later->id = json_object_get(id);
+	later->wanted = wanted;
+}
+
+char *rpc_answer(const struct rpc_service *service, const char *text, size_t length,
+		 struct rpc_later **ret_later)
 {
 	struct json_object *request, *id = NULL;
-	struct answer answer = { 0 };
+	struct rpc_answer answer = { 0 };
 	bool wanted = true; /* no answer to a notification */
+	char *line = NULL;
 
 	request = parse(text, length, &answer);
 	if (request) {
 		wanted = json_object_object_get_ex(request, "id", &id);
 		if (valid_id(id)) {
-			act(vm, request, &answer);
+			act(service, request, &answer);
 		} else {
 			id = NULL;
-			fail(&answer, RPC_INVALID_REQUEST, "\"id\" is a string or a number");
+			rpc_fail(&answer, RPC_INVALID_REQUEST, "\"id\" is a string or a number");
 		}
 	}
 	if (answer.code == RPC_INVALID_REQUEST)
 		wanted = true;
-	if (!wanted) {
+	*ret_later = answer.later;
+	if (answer.later)
+		defer(answer.later, id, wanted);
+	else if (wanted)
+		line = answer_text(&answer, json_object_get(id));
+	else
 		json_object_put(answer.result);
-		json_object_put(request);
-		return NULL;
-	}
-	text = answer_text(&answer, json_object_get(id));
 	json_object_put(request);
-	return (char *)text;
+	return line;
+}
+
+void rpc_deliver_to(struct rpc_later *later, void (*deliver)(void *client, char *text, bool last),
+		    void *client)
+{
+	later->deliver = deliver;
+	later->client = client;
+}
+
+bool rpc_gone(const struct rpc_later *later)
+{
+	return !later->client;
+}
+
+void rpc_notify(struct rpc_later *later, const char *method, struct json_object *params)
+{
+	struct json_object *top = json_object_new_object();
+
+	json_add_text(top, "jsonrpc", "2.0");
+	json_add_text(top, "method", method);
+	json_object_object_add(top, "params", params);
+	if (later->client)
+		later->deliver(later->client, line_text(top), false);
+	json_object_put(top);
+}
+
+static void finish(struct rpc_later *later)
+{
+	char *text = NULL;
+
+	if (later->wanted && later->client)
+		text = answer_text(&later->answer, json_object_get(later->id));
+	else
+		json_object_put(later->answer.result);
+	if (later->client)
+		later->deliver(later->client, text, true);
+	json_object_put(later->id);
+	free(later);
+}
+
+void rpc_finish(struct rpc_later *later, struct json_object *result)
+{
+	if (!later) {
+		json_object_put(result);
+		return;
+	}
+	rpc_result(&later->answer, result);
+	finish(later);
+}
+
+void rpc_finish_failed(struct rpc_later *later, const char *format, ...)
+{
+	va_list args;
+
+	if (!later)
+		return;
+	va_start(args, format);
+	vsnprintf(later->answer.message, sizeof(later->answer.message), format, args);
+	va_end(args);
+	later->answer.code = RPC_REFUSED;
+	finish(later);
 }
 
 char *rpc_too_long(void)
 {
-	struct answer answer = { 0 };
+	struct rpc_answer answer = { 0 };
 
-	fail(&answer, RPC_INVALID_REQUEST, "a request is at most %d bytes, with its newline",
-	     CONTROL_LINE_MAX);
+	rpc_fail(&answer, RPC_INVALID_REQUEST, "a request is at most %d bytes, with its newline",
+		 CONTROL_LINE_MAX);
 	return answer_text(&answer, NULL);
 }

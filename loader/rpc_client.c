@@ -32,71 +32,118 @@ static int send_request(int fd, const char *method, struct json_object *params)
 	return sent == length ? 0 : -EPIPE;
 }
 
-/* One line. Return: 0 or -errno. */
-static int receive_line(int fd, char **ret_line)
-{
-	_cleanup_free_ char *line = malloc(ANSWER_MAX);
-	size_t bytes = 0;
-	ssize_t received;
+/* What was received and not yet taken. */
+struct lines {
+	int fd;
+	char *data;
+	size_t bytes;
+};
 
-	if (!line)
-		return -ENOMEM;
-	while (bytes < ANSWER_MAX) {
-		received = recv(fd, line + bytes, ANSWER_MAX - bytes, 0);
+/* One line, without its newline; good until the next call. Return: 0 or -errno. */
+static int next_line(struct lines *lines, size_t *taken, char **ret_line)
+{
+	ssize_t received;
+	char *end;
+
+	lines->bytes -= *taken;
+	memmove(lines->data, lines->data + *taken, lines->bytes);
+	*taken = 0;
+	while (!(end = memchr(lines->data, '\n', lines->bytes))) {
+		if (lines->bytes == ANSWER_MAX)
+			return -EMSGSIZE;
+		received =
+			recv(lines->fd, lines->data + lines->bytes, ANSWER_MAX - lines->bytes, 0);
 		if (received < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (!received)
 			return -ECONNRESET;
-		bytes += (size_t)received;
-		if (line[bytes - 1] != '\n')
-			continue;
-		line[bytes - 1] = '\0';
-		*ret_line = steal_pointer(&line);
-		return 0;
+		lines->bytes += (size_t)received;
 	}
-	return -EMSGSIZE;
+	*end = '\0';
+	*taken = (size_t)(end - lines->data) + 1;
+	*ret_line = lines->data;
+	return 0;
 }
 
-static int take_result(const char *line, struct json_object **ret_result)
+static int take_result(struct json_object *top, struct json_object **ret_result)
 {
-	struct json_object *top = json_tokener_parse(line), *error, *result;
+	struct json_object *error, *result;
 
 	if (json_object_object_get_ex(top, "result", &result)) {
 		*ret_result = json_object_get(result);
-		json_object_put(top);
 		return 0;
 	}
 	error = json_object_object_get(json_object_object_get(top, "error"), "message");
 	log_error("%s", error ? json_object_get_string(error) : "the answer is no JSON-RPC");
-	json_object_put(top);
 	return -EREMOTEIO;
 }
 
-int rpc_call(const char *path, const char *method, struct json_object *params,
-	     struct json_object **ret_result)
+/* Notifications until the answer. */
+static int receive(int fd, void (*on_event)(struct json_object *params),
+		   struct json_object **ret_result)
 {
-	const struct timeval patience = { .tv_sec = ANSWER_S };
+	_cleanup_free_ char *data = malloc(ANSWER_MAX);
+	struct lines lines = { .fd = fd, .data = data };
+	size_t taken = 0;
+	char *line = NULL;
+	int err;
+
+	if (!data)
+		return -ENOMEM;
+	for (;;) {
+		struct json_object *top;
+
+		err = next_line(&lines, &taken, &line);
+		if (err)
+			return err;
+		top = json_tokener_parse(line);
+		if (on_event && json_object_object_get_ex(top, "method", NULL)) {
+			on_event(json_object_object_get(top, "params"));
+			json_object_put(top);
+			continue;
+		}
+		err = take_result(top, ret_result);
+		json_object_put(top);
+		return err;
+	}
+}
+
+static int talk(const char *path, const char *method, struct json_object *params,
+		void (*on_event)(struct json_object *params), struct json_object **ret_result)
+{
+	const struct timeval patience = { .tv_sec = on_event ? 0 : ANSWER_S };
 	_cleanup_close_ int fd = unix_socket_connect(path);
-	_cleanup_free_ char *line = NULL;
 	int err;
 
 	if (fd < 0) {
 		json_object_put(params);
-		log_error("--control %s: %s%s", path, strerror(-fd),
-			  fd == -ECONNREFUSED || fd == -ENOENT
-				  ? "; a daemon listens there when it has this option, too"
-				  : "");
+		log_error("control socket %s: %s%s", path, strerror(-fd),
+			  fd == -ECONNREFUSED || fd == -ENOENT ? "; no daemon listens there" : "");
 		return fd;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	err = send_request(fd, method, params);
 	if (!err)
-		err = receive_line(fd, &line);
-	if (!err)
-		return take_result(line, ret_result);
-	log_error("--control %s: %s%s", path, strerror(-err),
-		  err == -ECONNRESET || err == -EPIPE
-			  ? "; only root and the daemon's own user are served"
-			  : "");
+		err = receive(fd, on_event, ret_result);
+	if (err && err != -EREMOTEIO)
+		log_error("control socket %s: %s%s", path, strerror(-err),
+			  err == -ECONNRESET || err == -EPIPE
+				  ? "; only root and the daemon's own user are served"
+				  : "");
+	return err;
+}
+
+int rpc_call(const char *path, const char *method, struct json_object *params,
+	     struct json_object **ret_result)
+{
+	return talk(path, method, params, NULL, ret_result);
+}
+
+int rpc_follow(const char *path, const char *method, void (*on_event)(struct json_object *params))
+{
+	struct json_object *result = NULL;
+	int err = talk(path, method, NULL, on_event, &result);
+
+	json_object_put(result);
 	return err;
 }

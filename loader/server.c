@@ -12,6 +12,7 @@
 #include "control.h"
 #include "counters.h"
 #include "log.h"
+#include "rpc_vm.h"
 #include "vhost_user.h"
 
 struct server {
@@ -125,17 +126,19 @@ static int add_sources(struct server *server, int listen_fd)
 int server_run(struct vm *vm, int listen_fd, int control_fd)
 {
 	struct server *server = calloc(1, sizeof(*server));
+	struct rpc_service service;
 	int err;
 
 	if (!server)
 		return -ENOMEM;
 	server->vm = vm;
+	rpc_vm_service(vm, &service);
 	vhost_user_init(&server->connection, vm);
 	err = add_sources(server, listen_fd);
 	if (err >= 0)
 		err = chooser_open(server->event, vm);
 	if (err >= 0 && control_fd >= 0)
-		err = control_open(server->event, vm, control_fd, &server->control);
+		err = control_open(server->event, &service, control_fd, &server->control);
 	if (err >= 0) {
 		sd_notify(0, "READY=1");
 		err = sd_event_loop(server->event);

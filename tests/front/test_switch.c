@@ -18,6 +18,7 @@
 #include "engine.h"
 #include "front.h"
 #include "rpc.h"
+#include "vm.h"
 
 #define QUEUES	     4
 #define DEPTH_MAX    300 /* more than BPF serves at a time */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What one VM's process can be asked for:
+ *
+ *   status                     the VM, its disk and its queues (status.h)
+ *   set {"engine": NAME, "queue": N}   which engine serves queue N, or without "queue" all of them
+ */
+#ifndef NVRING_RPC_VM_H
+#define NVRING_RPC_VM_H
+
+struct rpc_service;
+struct vm;
+
+/* rpc_vm_service() - the methods of this VM */
+void rpc_vm_service(struct vm *vm, struct rpc_service *ret_service);
+
+#endif
