@@ -57,4 +57,67 @@ int cmd_metrics(int argc, char **argv);
  */
 int cmd_set(int argc, char **argv);
 
+/**
+ * cmd_daemon() - `nvring daemon`: the manager of a host's VMs
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_daemon(int argc, char **argv);
+
+/**
+ * cmd_attach() - `nvring attach`: have the manager serve a VM's disk
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_attach(int argc, char **argv);
+
+/**
+ * cmd_detach() - `nvring detach`: end that
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_detach(int argc, char **argv);
+
+/**
+ * cmd_restart() - `nvring restart`: start VMs' processes again, with what is new
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_restart(int argc, char **argv);
+
+/**
+ * cmd_list() - `nvring list`: the VMs that are attached
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_list(int argc, char **argv);
+
+/**
+ * cmd_reload() - `nvring reload`: have the manager read its configuration directory
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_reload(int argc, char **argv);
+
+/**
+ * cmd_events() - `nvring events`: what happens to VMs, as it happens
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_events(int argc, char **argv);
+
 #endif

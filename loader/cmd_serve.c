@@ -2,7 +2,9 @@
 /* `nvring serve`: options, and the order in which things start and stop. */
 #include <argp.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <systemd/sd-daemon.h>
 
 #include "cmd.h"
 #include "disk_options.h"
@@ -160,10 +162,11 @@ static int serve(const struct settings *settings)
 	sigbus_install();
 	raise_limits();
 	err = vm_create(&settings->disk.vm, &settings->disk.backend, &vm);
-	if (err)
-		return 1;
-	err = serve_vm(settings, vm);
+	if (!err)
+		err = serve_vm(settings, vm);
 	vm_free(vm);
+	if (err)
+		sd_notifyf(0, "STATUS=%s", log_last_error());
 	return err ? 1 : 0;
 }
 
@@ -183,6 +186,7 @@ int cmd_serve(int argc, char **argv)
 
 	disk_options_init(&settings.disk);
 	argv[0] = name;
+	prctl(PR_SET_NAME, "nvring"); /* not "exe", as what the manager starts would be */
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	log_set_name(settings.disk.vm.name);
 	if (settings.disk.verbose)

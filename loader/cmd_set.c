@@ -6,22 +6,21 @@
 #include "json_add.h"
 #include "parse.h"
 #include "rpc.h"
+#include "target.h"
 #include "vm.h"
 
 struct settings {
-	const char *control;
+	struct target target;
 	const char *engine;
 	int queue; /* -1: all */
 };
 
 enum option_key {
-	OPT_CONTROL = 0x100,
-	OPT_ENGINE,
+	OPT_ENGINE = 0x100,
 	OPT_QUEUE,
 };
 
 static const struct argp_option options[] = {
-	{ "control", OPT_CONTROL, "PATH", 0, "the daemon's control socket", 0 },
 	{ "engine", OPT_ENGINE, "NAME", 0, "what serves: worker, poller, loop or auto", 0 },
 	{ "queue", OPT_QUEUE, "N", 0, "this queue alone (all, also those to come)", 0 },
 	{ 0 },
@@ -43,8 +42,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	enum engine engine;
 
 	switch (key) {
-	case OPT_CONTROL:
-		settings->control = argument;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->target;
 		return 0;
 	case OPT_ENGINE:
 		settings->engine = argument;
@@ -59,8 +58,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		argp_error(state, "'%s' is no option", argument);
 		return 0;
 	case ARGP_KEY_END:
-		if (!settings->control || !settings->engine)
-			argp_error(state, "--control PATH and --engine NAME are wanted");
+		if (!settings->engine)
+			argp_error(state, "--engine NAME is wanted");
+		if (!settings->target.control && !settings->target.vm)
+			argp_error(state, "--vm NAME or --control PATH is wanted");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -69,10 +70,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 int cmd_set(int argc, char **argv)
 {
+	static const struct argp_child children[] = { { .argp = &target_any_argp }, { 0 } };
 	const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.doc = "Change what serves the queues of a running daemon. A queue in use moves "
+		.children = children,
+		.doc = "Change what serves a VM's queues. A queue in use moves "
 		       "between two requests: the guest notices a pause, nothing else.",
 	};
 	struct settings settings = { .queue = -1 };
@@ -86,7 +89,7 @@ int cmd_set(int argc, char **argv)
 	json_add_text(params, "engine", settings.engine);
 	if (settings.queue >= 0)
 		json_add_number(params, "queue", (uint64_t)settings.queue);
-	err = rpc_call(settings.control, "set", params, &result);
+	err = rpc_call(target_socket(&settings.target), "set", params, &result);
 	json_object_put(result);
 	return err ? 1 : 0;
 }

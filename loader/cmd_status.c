@@ -8,18 +8,14 @@
 #include "json_add.h"
 #include "log.h"
 #include "rpc.h"
+#include "target.h"
 
 struct settings {
-	const char *control;
+	struct target target;
 	bool json;
 };
 
-enum option_key {
-	OPT_CONTROL = 0x100,
-};
-
 static const struct argp_option options[] = {
-	{ "control", OPT_CONTROL, "PATH", 0, "the daemon's control socket", 0 },
 	{ "json", 'j', NULL, 0, "print JSON", 0 },
 	{ 0 },
 };
@@ -29,18 +25,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct settings *settings = state->input;
 
 	switch (key) {
-	case OPT_CONTROL:
-		settings->control = argument;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->target;
 		return 0;
 	case 'j':
 		settings->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
-		return 0;
-	case ARGP_KEY_END:
-		if (!settings->control)
-			argp_error(state, "--control PATH is wanted");
+		if (settings->target.vm || settings->target.control)
+			argp_error(state, "'%s': one VM or all can be shown", argument);
+		settings->target.vm = argument;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -128,31 +122,59 @@ static void print_status(struct json_object *status)
 		print_queue(json_object_array_get_idx(queues, i));
 }
 
-int cmd_status(int argc, char **argv)
+static int show(const struct settings *settings, const char *path)
 {
-	const struct argp argp = {
-		.options = options,
-		.parser = parse_option,
-		.doc = "Show what a daemon is doing: its disk, and each queue with the engine that "
-		       "serves it and why.",
-	};
-	struct settings settings = { 0 };
 	struct json_object *status;
-	char name[] = "nvring status";
 
-	argv[0] = name;
-	argp_parse(&argp, argc, argv, 0, NULL, &settings);
-	if (rpc_call(settings.control, "status", NULL, &status))
+	if (rpc_call(path, "status", NULL, &status))
 		return 1;
-	if (settings.json)
+	if (settings->json)
 		puts(json_object_to_json_string_ext(
 			status, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	else
 		print_status(status);
 	json_object_put(status);
+	return 0;
+}
+
+/* All that are managed, one after another. */
+static int show_all(struct settings *settings)
+{
+	struct json_object *vms = NULL;
+	int result = 0;
+
+	if (rpc_call(target_manager(&settings->target), "list", NULL, &vms))
+		return 1;
+	for (size_t i = 0; i < json_object_array_length(vms); i++)
+		result |= show(settings, text_of(json_object_array_get_idx(vms, i), "control"));
+	json_object_put(vms);
+	return result;
+}
+
+int cmd_status(int argc, char **argv)
+{
+	static const struct argp_child children[] = { { .argp = &target_any_argp }, { 0 } };
+	const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "[VM]",
+		.doc = "Show what is being done for a VM, or for all: its disk, and each queue "
+		       "with the engine that serves it and why.",
+		.children = children,
+	};
+	struct settings settings = { 0 };
+	char name[] = "nvring status";
+	int result;
+
+	argv[0] = name;
+	argp_parse(&argp, argc, argv, 0, NULL, &settings);
+	if (settings.target.vm || settings.target.control)
+		result = show(&settings, target_socket(&settings.target));
+	else
+		result = show_all(&settings);
 	if (fflush(stdout) || ferror(stdout)) {
 		log_error("status: stdout: %s", strerror(errno));
 		return 1;
 	}
-	return 0;
+	return result;
 }

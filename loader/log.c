@@ -10,6 +10,7 @@
 
 static int log_level = LOG_INFO;
 static const char *log_name;
+static _Thread_local char last_error[256];
 
 void log_set_level(int level)
 {
@@ -27,8 +28,8 @@ void log_line(int level, const char *format, ...)
 		[LOG_ERR] = "error: ",
 		[LOG_WARNING] = "warning: ",
 	};
+	size_t used = 0, text;
 	char line[1024];
-	size_t used = 0;
 	va_list args;
 	int len;
 
@@ -39,16 +40,24 @@ void log_line(int level, const char *format, ...)
 	used += (size_t)snprintf(line + used, sizeof(line) - used, "nvring%s%.64s: %s",
 				 log_name ? " " : "", log_name ? log_name : "",
 				 level <= LOG_WARNING && words[level] ? words[level] : "");
+	text = used;
 	va_start(args, format);
 	len = vsnprintf(line + used, sizeof(line) - used - 1, format, args);
 	va_end(args);
 	if (len < 0)
 		return;
+	if (level <= LOG_ERR)
+		snprintf(last_error, sizeof(last_error), "%s", line + text);
 	used = min(used + (size_t)len, sizeof(line) - 2);
 	line[used++] = '\n';
 	/* One write keeps lines of several threads whole; a full pipe loses a line, not the VM. */
 	if (write(STDERR_FILENO, line, used) < 0)
 		return;
+}
+
+const char *log_last_error(void)
+{
+	return last_error;
 }
 
 bool log_limit_pass(struct log_limit *limit)

@@ -36,6 +36,9 @@ void log_set_name(const char *name);
  */
 void log_line(int level, const char *format, ...) _printf_(2, 3);
 
+/* log_last_error() - what this thread logged last at LOG_ERR, "" before that */
+const char *log_last_error(void);
+
 /**
  * log_limit_pass() - whether a rate-limited line may be printed now
  * @limit: state of this kind of line, zeroed at start; one thread at a time

@@ -11,11 +11,18 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "serve", cmd_serve, "serve one VM's disk over vhost-user-blk, in the foreground" },
-	{ "status", cmd_status, "show what a daemon is doing" },
+	{ "daemon", cmd_daemon, "manage the VMs of a host" },
+	{ "attach", cmd_attach, "serve a VM's disk: the manager starts a process for it" },
+	{ "detach", cmd_detach, "finish what is under way, and end that" },
+	{ "list", cmd_list, "show which VMs are attached" },
+	{ "status", cmd_status, "show what VMs' queues are doing" },
 	{ "top", cmd_top, "watch rates and latencies of VMs, live" },
-	{ "metrics", cmd_metrics, "print what daemons count, for Prometheus" },
-	{ "set", cmd_set, "change which engine serves a running daemon's queues" },
+	{ "metrics", cmd_metrics, "print what is counted, for Prometheus" },
+	{ "set", cmd_set, "change which engine serves a VM's queues" },
+	{ "restart", cmd_restart, "start VMs' processes again, as after an upgrade" },
+	{ "reload", cmd_reload, "have the manager read its configuration directory again" },
+	{ "events", cmd_events, "show what happens to VMs, as it happens" },
+	{ "serve", cmd_serve, "serve one VM's disk in the foreground, without a manager" },
 	{ "features", cmd_features, "show what this kernel and machine allow, row by row" },
 };
 

@@ -115,6 +115,9 @@ char *rpc_too_long(void);
 int rpc_call(const char *path, const char *method, struct json_object *params,
 	     struct json_object **ret_result);
 
+/* rpc_try() - the same where no answer is an answer, too: not logged, and nobody waits for long */
+int rpc_try(const char *path, const char *method, struct json_object **ret_result);
+
 /**
  * rpc_follow() - the same, for a method that notifies until it ends
  * @path: its control socket

@@ -10,6 +10,7 @@
 #include "unix_socket.h"
 
 #define ANSWER_S   60	     /* a switch waits for the device's slowest request */
+#define TRY_S	   2
 #define ANSWER_MAX (4 << 20) /* bytes; 256 queues have a megabyte */
 
 static int send_request(int fd, const char *method, struct json_object *params)
@@ -108,25 +109,34 @@ static int receive(int fd, void (*on_event)(struct json_object *params),
 	}
 }
 
-static int talk(const char *path, const char *method, struct json_object *params,
-		void (*on_event)(struct json_object *params), struct json_object **ret_result)
+struct talk {
+	const char *path, *method;
+	struct json_object *params; /* taken over */
+	void (*on_event)(struct json_object *params);
+	int patience_s; /* for each line; 0: without end */
+	bool quiet;
+};
+
+static int talk(const struct talk *talk, struct json_object **ret_result)
 {
-	const struct timeval patience = { .tv_sec = on_event ? 0 : ANSWER_S };
-	_cleanup_close_ int fd = unix_socket_connect(path);
+	const struct timeval patience = { .tv_sec = talk->patience_s };
+	_cleanup_close_ int fd = unix_socket_connect(talk->path);
 	int err;
 
 	if (fd < 0) {
-		json_object_put(params);
-		log_error("control socket %s: %s%s", path, strerror(-fd),
-			  fd == -ECONNREFUSED || fd == -ENOENT ? "; no daemon listens there" : "");
+		json_object_put(talk->params);
+		if (!talk->quiet)
+			log_error("control socket %s: %s%s", talk->path, strerror(-fd),
+				  fd == -ECONNREFUSED || fd == -ENOENT ? "; no daemon listens there"
+								       : "");
 		return fd;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	err = send_request(fd, method, params);
+	err = send_request(fd, talk->method, talk->params);
 	if (!err)
-		err = receive(fd, on_event, ret_result);
-	if (err && err != -EREMOTEIO)
-		log_error("control socket %s: %s%s", path, strerror(-err),
+		err = receive(fd, talk->on_event, ret_result);
+	if (err && err != -EREMOTEIO && !talk->quiet)
+		log_error("control socket %s: %s%s", talk->path, strerror(-err),
 			  err == -ECONNRESET || err == -EPIPE
 				  ? "; only root and the daemon's own user are served"
 				  : "");
@@ -136,13 +146,33 @@ static int talk(const char *path, const char *method, struct json_object *params
 int rpc_call(const char *path, const char *method, struct json_object *params,
 	     struct json_object **ret_result)
 {
-	return talk(path, method, params, NULL, ret_result);
+	const struct talk call = {
+		.path = path,
+		.method = method,
+		.params = params,
+		.patience_s = ANSWER_S,
+	};
+
+	return talk(&call, ret_result);
+}
+
+int rpc_try(const char *path, const char *method, struct json_object **ret_result)
+{
+	const struct talk call = {
+		.path = path,
+		.method = method,
+		.patience_s = TRY_S,
+		.quiet = true,
+	};
+
+	return talk(&call, ret_result);
 }
 
 int rpc_follow(const char *path, const char *method, void (*on_event)(struct json_object *params))
 {
+	const struct talk call = { .path = path, .method = method, .on_event = on_event };
 	struct json_object *result = NULL;
-	int err = talk(path, method, NULL, on_event, &result);
+	int err = talk(&call, &result);
 
 	json_object_put(result);
 	return err;

@@ -58,8 +58,20 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* Tell who supervises us: systemd shows the words, the manager takes the number. */
+static void notify_front(pid_t pid)
+{
+	if (pid)
+		sd_notifyf(0, "STATUS=front-end connected, process %d\nX_NVRING_FRONT=%d", (int)pid,
+			   (int)pid);
+	else
+		sd_notify(0, "STATUS=no front-end is connected\nX_NVRING_FRONT=0");
+}
+
 static void disconnect(struct server *server)
 {
+	if (server->receiving)
+		notify_front(0);
 	server->receiving = sd_event_source_disable_unref(server->receiving);
 	vhost_user_disconnect(&server->connection);
 	sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
@@ -106,6 +118,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	vhost_user_connect(&server->connection, socket_fd);
 	server->vm->front_pid = peer.pid;
 	log_info("front-end connected, process %d", (int)peer.pid);
+	notify_front(peer.pid);
 	return 0;
 }
 

@@ -77,6 +77,24 @@ int unix_socket_listen(const char *option, const char *path, mode_t mode)
 	return fd_steal(&fd);
 }
 
+int unix_socket_receive(const char *path)
+{
+	_cleanup_close_ int fd = -1;
+	struct sockaddr_un address;
+	int err, yes = 1;
+
+	err = set_address(path, &address);
+	if (err)
+		return err;
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) ||
+	    fchmod(fd, 0600))
+		return -errno;
+	err = bind_to(fd, &address);
+	return err ? err : fd_steal(&fd);
+}
+
 int unix_socket_connect(const char *path)
 {
 	_cleanup_close_ int fd = -1;

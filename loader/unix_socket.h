@@ -16,6 +16,15 @@
 int unix_socket_listen(const char *option, const char *path, mode_t mode);
 
 /**
+ * unix_socket_receive() - create a socket for datagrams, whose senders are known
+ * @path: where; what is there is replaced
+ *
+ * For its own user alone, each datagram with SCM_CREDENTIALS.
+ * Return: the socket, non-blocking, or -errno.
+ */
+int unix_socket_receive(const char *path);
+
+/**
  * unix_socket_connect() - connect to a listening socket
  * @path: where
  *

@@ -412,6 +412,52 @@ void front_open(struct front *front, const struct front_options *options)
 	}
 }
 
+/*
+ * SET_PROTOCOL_FEATURES first: acknowledgements are asked for from then on. A connection may have
+ * waited for a daemon that never came: -ECONNRESET or -EPIPE.
+ */
+static int connect_again(struct front *front, const char *path)
+{
+	struct front fresh;
+	int err;
+
+	close(front->socket);
+	front_connect(&fresh, path);
+	front->socket = fresh.socket;
+	err = front_send(front, VHOST_USER_SET_PROTOCOL_FEATURES, &front->protocol, 8, NULL, 0, 0);
+	if (!err)
+		err = front_acknowledged(front, VHOST_USER_SET_FEATURES, &front->features, 8, NULL,
+					 0);
+	return err;
+}
+
+void front_reconnect(struct front *front, const char *path)
+{
+	union vhost_user_payload payload = {
+		.inflight = { .mmap_size = front->inflight_bytes,
+			      .num_queues = (uint16_t)front->queue_count,
+			      .queue_size = front->queue[0].size },
+	};
+	int err;
+
+	do
+		err = connect_again(front, path);
+	while (err == -ECONNRESET || err == -EPIPE);
+	if (err || front_acknowledged(front, VHOST_USER_SET_INFLIGHT_FD, &payload,
+				      sizeof(payload.inflight), &front->inflight_fd, 1))
+		die("the new daemon refuses what the old one agreed to");
+	front_send_table(front);
+	for (uint32_t i = 0; i < front->queue_count; i++) {
+		struct front_queue *queue = &front->queue[i];
+		uint16_t seen = queue->last_used;
+
+		/* The driver may be behind; the device goes on where it had got to. */
+		queue->last_used = __atomic_load_n(&queue->used->idx, __ATOMIC_ACQUIRE);
+		front_queue_start(queue);
+		queue->last_used = seen;
+	}
+}
+
 void front_close(struct front *front)
 {
 	close(front->socket);

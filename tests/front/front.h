@@ -96,6 +96,10 @@ void front_connect(struct front *front, const char *path);
 /* front_open() - connect, negotiate, share memory and start queues */
 void front_open(struct front *front, const struct front_options *options);
 
+/* front_reconnect() - as QEMU does when the daemon went away: what was agreed with the last one is
+ * told the next, requests in flight are in the area (@inflight) */
+void front_reconnect(struct front *front, const char *path);
+
 /* front_close() - disconnect and free everything; the in-flight descriptor stays when taken */
 void front_close(struct front *front);
 

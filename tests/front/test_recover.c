@@ -18,28 +18,6 @@
 static struct daemon daemon_;
 static struct front front;
 
-/* SET_PROTOCOL_FEATURES first: acknowledgements are asked for from then on. */
-static void renegotiate(const struct front_options *options)
-{
-	union vhost_user_payload payload = { .inflight = { .mmap_size = front.inflight_bytes,
-							   .num_queues =
-								   (uint16_t)front.queue_count,
-							   .queue_size = front.queue[0].size } };
-	struct front fresh;
-
-	close(front.socket);
-	front_connect(&fresh, options->socket);
-	front.socket = fresh.socket;
-	if (front_send(&front, VHOST_USER_SET_PROTOCOL_FEATURES, &front.protocol, 8, NULL, 0, 0) ||
-	    front_acknowledged(&front, VHOST_USER_SET_FEATURES, &front.features, 8, NULL, 0) ||
-	    front_acknowledged(&front, VHOST_USER_SET_INFLIGHT_FD, &payload,
-			       sizeof(payload.inflight), &front.inflight_fd, 1))
-		die("the new daemon refuses what the old one agreed to");
-	front_send_table(&front);
-	for (uint32_t i = 0; i < front.queue_count; i++)
-		front_queue_start(&front.queue[i]);
-}
-
 /* Writes are under way when the daemon dies; the next one does them again. */
 static void kills(void)
 {
@@ -65,7 +43,7 @@ static void kills(void)
 		usleep((useconds_t)(kill * 150));
 		daemon_kill(&daemon_);
 		daemon_start(&daemon_, IMAGE, "");
-		renegotiate(&options);
+		front_reconnect(&front, options.socket);
 		for (int i = 0; i < REQUESTS; i++)
 			front_wait(queue, 10000, NULL);
 		for (int i = 0; i < REQUESTS; i++) {
@@ -110,7 +88,7 @@ static void all_in_flight(void)
 			    false);
 	daemon_kill(&slow);
 	daemon_start(&slow, IMAGE, "");
-	renegotiate(&options);
+	front_reconnect(&front, options.socket);
 	for (int i = 0; i < 20; i++)
 		front_wait(&front.queue[0], 10000, NULL);
 	front_close(&front);
