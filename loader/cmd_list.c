@@ -58,7 +58,8 @@ static void add_status(struct json_object *vm)
 
 	if (!strcmp(text_of(vm, "state"), "serving"))
 		rpc_try(text_of(vm, "control"), "status", &status);
-	json_object_object_del(status, "queues");
+	if (status)
+		json_object_object_del(status, "queues"); /* `nvring status` has them */
 	json_object_object_add(vm, "status", status);
 }
 
