@@ -3,6 +3,7 @@
 
 PREFIX	?= /usr/local
 DESTDIR	?=
+UNITDIR	?= $(PREFIX)/lib/systemd/system
 VERSION	:= 0.1.0
 
 # SAN=address,undefined or SAN=thread builds apart from the plain build.
@@ -88,8 +89,12 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 deps:
 	$(Q)packaging/deps.sh
 
-install: all
+$(BUILD)/nvring.service: packaging/nvring.service.in Makefile
+	$(call say,UNIT,$@) sed 's|@SBINDIR@|$(PREFIX)/sbin|' $< >$@
+
+install: all $(BUILD)/nvring.service
 	install -D -m 755 $(BUILD)/nvring $(DESTDIR)$(PREFIX)/sbin/nvring
+	install -D -m 644 $(BUILD)/nvring.service $(DESTDIR)$(UNITDIR)/nvring.service
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/nvring/README.md
 
 clean:
