@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The unit under a real systemd, which is PID 1 of namespaces of its own: sandbox, readiness,
+# watchdog, and that no restart of the service disturbs a guest.
+#
+# Three stages of this script: outside, as PID 1 until systemd takes its place, and beside systemd.
+# seconds: 120
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
+
+systemd=/lib/systemd/systemd
+cgroups=() # made for it
+
+# Stage 1
+
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+outside() {
+	[ "$(id -u)" = 0 ] || skip_all "only root can make namespaces"
+	[ -x $systemd ] || skip_all "no systemd here"
+	dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
+	trap clean EXIT
+	make -s install PREFIX="$dir" DESTDIR= UNITDIR="$dir/units" >&2 || exit 1
+	units
+	own_cgroup
+	touch "$dir/console"
+	unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child -- \
+		"$0" first "$dir" </dev/null >"$dir/out" 2>&1 &
+	namespace=$!
+	while [ ! -e "$dir/done" ] && kill -0 $namespace 2>/dev/null; do
+		sleep 0.2
+	done
+	kill -KILL $namespace 2>/dev/null
+	wait $namespace 2>/dev/null
+	cat "$dir/out" "$dir/console" >&2
+	if [ ! -s "$dir/tap" ] && ! grep -q . "$dir/console"; then
+		skip_all "no systemd can be started here: $(head -1 "$dir/out")"
+	fi
+	cat "$dir/tap"
+	! grep -q '^not ok' "$dir/tap"
+}
+
+# Nothing of this machine's own services is started: only what every unit depends on, empty.
+units() {
+	local name
+
+	for name in sysinit basic shutdown local-fs umount final rescue; do
+		printf '[Unit]\nDefaultDependencies=no\n' >"$dir/units/$name.target"
+	done
+	mkdir "$dir/units/nvring.service.d"
+	printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n' >"$dir/units/nvring.service.d/fast.conf"
+}
+
+own_cgroup() {
+	local root
+
+	for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ -e "$root/cgroup.procs" ] || continue
+		mkdir "$root/nvring-test.$$" 2>/dev/null || continue
+		cgroups+=("$root/nvring-test.$$")
+		# In the threads' own cgroup to be: systemd wants the one above without processes.
+		echo $$ >"$root/nvring-test.$$/cgroup.procs" 2>/dev/null
+		[ $root != /sys/fs/cgroup ] || break # one for all: cgroup v2
+	done
+}
+
+clean() {
+	local cgroup
+
+	for cgroup in "${cgroups[@]}"; do
+		echo $$ >"${cgroup%/*}/cgroup.procs" 2>/dev/null
+		for _ in $(seq 50); do # until the last process is gone
+			[ -d "$cgroup" ] || break
+			find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
+			sleep 0.1
+		done
+	done
+	rm -rf "$dir"
+}
+
+# Stage 2
+
+first() {
+	mount --make-rprivate / && mount -t tmpfs none /run && mount -t proc proc /proc &&
+		mount --bind "$dir/console" /dev/console && hostname nvring-test || exit 1
+	mkdir /run/systemd /run/lock
+	"$0" beside "$dir" >"$dir/tap" 2>"$dir/beside.err" &
+	export container=other SYSTEMD_UNIT_PATH=$dir/units SYSTEMD_LOG_TARGET=console
+	exec $systemd --system --unit=nvring.service --show-status=no
+}
+
+# Stage 3
+
+nv() { "$dir/sbin/nvring" "$@"; }
+
+property() { systemctl show --property "$1" --value nvring.service; }
+
+await() {
+	for _ in $(seq 100); do
+		"$@" && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+is() { [ "$(property "$1")" = "$2" ]; }
+
+pids() { nv list --json | jq -c 'map(.pid)'; }
+
+served_by() {
+	[ "$(pids)" = "$1" ] && [ "$(nv list --json | jq -c 'map(.state) | unique')" = '["serving"]' ]
+}
+
+beside() {
+	local direct=worker before main # a PID namespace may be in the poller's way
+
+	await is ActiveState active
+	ok $? "the service is ready"
+	nv features --json | jq -e '.engines[] | select(.engine == "poller").allowed' >/dev/null &&
+		direct=poller
+	build/tests/front/steady --image "$dir/image" --create 8M
+	check "a VM is attached" nv attach --vm a --image "$dir/image" --engine $direct
+	check "and another" nv attach --vm b --null 1G
+	check "$direct serves the first, within the sandbox" \
+		test "$(nv list --json | jq -r '.[0].status.engine')" = $direct
+	main=$(property MainPID)
+	check "capabilities are those of the unit" no_more_than 000000c000204003 "$main"
+	check "systemctl status tells how many" is StatusText "2 VMs attached, 2 served"
+	build/tests/front/steady --socket /run/nvring/vm/a/disk.sock --image "$dir/image" \
+		>"$dir/report" &
+	before=$(pids)
+	check "systemctl restart" systemctl restart nvring.service
+	ok $(($(property MainPID) == main)) "is another manager"
+	check "of the same processes" served_by "$before"
+	check "systemctl reload" systemctl reload nvring.service
+	kill -KILL "$(property MainPID)"
+	await is NRestarts 1
+	await served_by "$before"
+	ok $? "a manager that is killed is started again, and has them"
+	kill -STOP "$(property MainPID)"
+	await is NRestarts 2
+	ok $? "so is one that hangs"
+	await served_by "$before"
+	ok $? "and has them"
+	systemctl stop nvring.service
+	check "systemctl stop leaves the VMs" test "$(pgrep -c -f '^nvring serve')" = 2
+	systemctl start nvring.service
+	check "systemctl start finds them" served_by "$before"
+	kill -TERM $!
+	wait $!
+	ok $? "the guest went on through all that: $(tail -1 "$dir/report")"
+	check "detach --all" nv detach --all
+	check "leaves no process" test "$(pgrep -c -f '^nvring serve')" = 0
+	echo "1..$tap_count"
+	touch "$dir/done"
+}
+
+# no_more_than MASK PID: effective capabilities, and no way to more
+no_more_than() {
+	local have
+
+	have=$(awk '/CapEff/ { print $2 }' "/proc/$2/status")
+	[ $((0x$have & ~0x$1)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$2/status" &&
+		grep -q 'Seccomp:.2' "/proc/$2/status"
+}
+
+case ${1:-} in
+first) dir=$2 && first ;;
+beside) dir=$2 && beside ;;
+*) outside ;;
+esac
