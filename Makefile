@@ -89,12 +89,12 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 deps:
 	$(Q)packaging/deps.sh
 
-$(BUILD)/nvring.service: packaging/nvring.service.in Makefile
-	$(call say,UNIT,$@) sed 's|@SBINDIR@|$(PREFIX)/sbin|' $< >$@
-
-install: all $(BUILD)/nvring.service
+install: all
 	install -D -m 755 $(BUILD)/nvring $(DESTDIR)$(PREFIX)/sbin/nvring
-	install -D -m 644 $(BUILD)/nvring.service $(DESTDIR)$(UNITDIR)/nvring.service
+	install -d -m 755 $(DESTDIR)$(UNITDIR)
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' packaging/nvring.service.in \
+		>$(DESTDIR)$(UNITDIR)/nvring.service
+	install -D -m 644 packaging/man/nvring.8 $(DESTDIR)$(PREFIX)/share/man/man8/nvring.8
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/nvring/README.md
 
 clean:

@@ -369,4 +369,14 @@ upgrade
 leaks
 manager_end
 ok $? "the manager ends well"
+check "a group there is none is refused" refused 'there is no such group' \
+	"$nvring" daemon --runtime-dir "$run" --config-dir "$conf" --socket-group no-such-group
+manager_start --socket-group daemon
+nv attach --vm g --null 1M >/dev/null
+check "--socket-group: its members may connect" \
+	test "$(stat -c '%a %G' "$run/vm/g/disk.sock")" = '660 daemon'
+check "to nothing else" test "$(stat -c '%a %G' "$run/control" "$run/vm/g/control" |
+	sort -u)" = '600 root'
+nv detach --all >/dev/null
+manager_end
 tap_done
