@@ -37,6 +37,22 @@ int bpf_complete_arguments(void)
 	return btf_vlen(type) - 1; /* the first is the tracer's own */
 }
 
+uint32_t bpf_own_tgid(void)
+{
+	static const struct bpf_insn program[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_pid_tgid },
+		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = BPF_REG_0, .imm = 32 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	_cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "nvr_own_tgid", "GPL",
+					       program, ARRAY_SIZE(program), NULL);
+
+	if (fd < 0 || bpf_prog_test_run_opts(fd, &run))
+		return (uint32_t)getpid();
+	return run.retval;
+}
+
 bool bpf_has_uptr(void)
 {
 	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();

@@ -7,6 +7,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "util.h"
 
@@ -40,5 +41,13 @@ int bpf_complete_arguments(void);
 
 /* bpf_has_uptr() - whether this kernel has __uptr map fields (Linux 6.13) */
 bool bpf_has_uptr(void);
+
+/**
+ * bpf_own_tgid() - this process as BPF programs see it: its pid in the initial PID namespace
+ *
+ * That is not what getpid() tells in a container. Return: the number; getpid() where the kernel
+ * does not let BPF be asked.
+ */
+uint32_t bpf_own_tgid(void);
 
 #endif

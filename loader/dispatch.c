@@ -35,13 +35,13 @@ static int open_object(struct dispatch *dispatch, bool helpers)
 		if (!dispatch->helpers)
 			return -errno;
 		dispatch->object = dispatch->helpers->obj;
-		dispatch->helpers->rodata->nvr_tgid = (__u32)getpid();
+		dispatch->helpers->rodata->nvr_tgid = bpf_own_tgid();
 	} else {
 		dispatch->pages = dispatch_bpf__open();
 		if (!dispatch->pages)
 			return -errno;
 		dispatch->object = dispatch->pages->obj;
-		dispatch->pages->rodata->nvr_tgid = (__u32)getpid();
+		dispatch->pages->rodata->nvr_tgid = bpf_own_tgid();
 	}
 	return 0;
 }

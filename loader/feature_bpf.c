@@ -37,7 +37,7 @@ static int open_one(const char *program, const char *map, struct probe_bpf **ret
 	skeleton = probe_bpf__open();
 	if (!skeleton)
 		return errno ? -errno : -ENOMEM;
-	skeleton->rodata->probe_tgid = (__u32)getpid();
+	skeleton->rodata->probe_tgid = bpf_own_tgid();
 	bpf_object__for_each_program(each, skeleton->obj)
 		bpf_program__set_autoload(each, !strcmp(bpf_program__name(each), program));
 	if (!map || strcmp(map, bpf_map__name(skeleton->maps.probe_storage)) != 0)

@@ -11,6 +11,8 @@
 #include "vm.h"
 #include "vring_shadow.h"
 
+#include "bpf_util.h"
+
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
 
@@ -23,7 +25,7 @@ static int open_pages(struct poller_object *object)
 	if (!object->pages)
 		return errno ? -errno : -ENOMEM;
 	object->object = object->pages->obj;
-	object->pages->rodata->nvr_tgid = (__u32)getpid();
+	object->pages->rodata->nvr_tgid = bpf_own_tgid();
 	return 0;
 }
 
@@ -40,7 +42,7 @@ static int open_helpers(struct poller_object *object)
 	if (!object->helpers)
 		return errno ? -errno : -ENOMEM;
 	object->object = object->helpers->obj;
-	object->helpers->rodata->nvr_tgid = (__u32)getpid();
+	object->helpers->rodata->nvr_tgid = bpf_own_tgid();
 	return 0;
 }
 

@@ -116,7 +116,7 @@ served_by() {
 }
 
 beside() {
-	local direct=worker before main # a PID namespace may be in the poller's way
+	local direct=worker before main
 
 	await is ActiveState active
 	ok $? "the service is ready"
