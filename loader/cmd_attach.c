@@ -40,7 +40,7 @@ static int make_absolute(struct json_object *options, const char *name)
 
 	if (!path || *path == '/')
 		return 0;
-	here = getcwd(NULL, 0);
+	here = get_current_dir_name();
 	if (!here || asprintf(&text, "%s/%s", here, path) < 0) {
 		log_error("--%s %s: the working directory cannot be told: %m", name, path);
 		return -errno;

@@ -97,8 +97,7 @@ static int tell(struct client *client, char *text)
 	}
 	client->unread = unread;
 	client->unread_bytes = bytes + strlen(text) + 1;
-	memcpy(unread + bytes, text, strlen(text));
-	unread[client->unread_bytes - 1] = '\n';
+	*stpcpy(unread + bytes, text) = '\n';
 	return flush(client);
 }
 

@@ -17,6 +17,7 @@
 #include "vm_spawn.h"
 #include "unix_socket.h"
 
+#define GROUP_MODE   0660	 /* of a socket with --socket-group */
 #define LOOK_US	     10000ULL	 /* before the second look for a process of an earlier manager */
 #define LOOK_MAX_US  1000000ULL	 /* the longest */
 #define DELAY_US     100000ULL	 /* before a second start that is early; doubled with each more */
@@ -178,10 +179,15 @@ static int listen_for_front(struct vm_process *vm)
 
 	if (vm->listen_fd >= 0)
 		return 0;
-	vm->listen_fd = unix_socket_listen("the VM's socket", vm->dir.socket, grouped ? 0660 : 0);
+	vm->listen_fd =
+		unix_socket_listen("the VM's socket", vm->dir.socket, grouped ? GROUP_MODE : 0);
 	if (vm->listen_fd < 0)
 		return vm->listen_fd;
-	if (!grouped || !chown(vm->dir.socket, (uid_t)-1, manager->socket_gid))
+	if (!grouped)
+		return 0;
+	/* Last the mode, which the umask has narrowed. */
+	if (!chown(vm->dir.socket, (uid_t)-1, manager->socket_gid) &&
+	    !chmod(vm->dir.socket, GROUP_MODE))
 		return 0;
 	vm->listen_fd = fd_close(vm->listen_fd);
 	return -errno;
