@@ -9,7 +9,7 @@
 #include "rpc.h"
 #include "unix_socket.h"
 
-#define ANSWER_S   60	     /* a switch waits for the device's slowest request */
+#define ANSWER_S   60 /* a switch waits for the device's slowest request */
 #define TRY_S	   2
 #define ANSWER_MAX (4 << 20) /* bytes; 256 queues have a megabyte */
 
