@@ -117,7 +117,9 @@ bench-native:
 
 bench-host:
 	$(Q)$(MAKE) --no-print-directory deps
-	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES) \
+		$(LOADGEN)
 	$(Q)tests/bench/host
+	$(Q)tests/bench/dispatch
 
 .PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native bench-host

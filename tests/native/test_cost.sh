@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # What a run of an engine's BPF program costs on this machine, by the kernel's own clock (which costs
-# something, too). Runs in the test host as well (tests/host/tests/programs.sh).
-# seconds: 60
+# something, too), and what everybody else's completions and doorbells pay for its filters. Runs in
+# the test host as well (tests/host/tests/programs.sh).
+# seconds: 90
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
@@ -50,6 +51,36 @@ cost() {
 		spent / (requests + !requests))) ns a request"
 }
 
+# filter PROGRAM WHAT OPTION...: what another process's completions or doorbells pay, while ours has
+# next to nothing to do. OPTIONs are of the load on the other.
+filter() {
+	local other=$dir/other other_pid idle runs spent requests options=()
+
+	[ "$1" != nvr_doorbell ] || options=(--vcpu-dispatch)
+	daemon_start --null 1G --queues 1 "${options[@]}"
+	build/tests/front/loadgen --socket "$socket" --rate 1 --sleep --seconds 4 >/dev/null &
+	idle=$!
+	build/nvring serve --engine worker --image "$dir/image" --size 64M --socket "$other" 2>/dev/null &
+	other_pid=$!
+	sleep 1
+	echo 1 >$clock
+	requests=$(build/tests/front/loadgen --socket "$other" --seconds 2 "${@:3}" --json | jq '.iops * 2 | round')
+	programs >"$dir/programs"
+	echo "$was" >$clock
+	kill -TERM $other_pid
+	wait $idle $other_pid
+	daemon_end 2>/dev/null
+	read -r runs spent < <(jq -rs --arg name "$1" 'map(select(.name == $name)) |
+		[(map(.run_cnt // 0) | add // 0), (map(.run_time_ns // 0) | add // 0)] | @tsv' "$dir/programs")
+	check "filter of $2: it saw the other process's" test "$runs" -ge "${requests:-1000000000}"
+	diag "filter of $2: $runs runs of $((spent / (runs + !runs))) ns for $requests requests of another process"
+}
+
 cost 1
 cost 32
+if [ "$engine" = poller ]; then
+	filter nvr_complete completions --depth 32
+	# One doorbell each: at this rate the other is asleep before the next.
+	[ ! -e /sys/kernel/btf/kvm ] || filter nvr_doorbell doorbells --depth 1 --kvm --rate 200
+fi
 tap_done
