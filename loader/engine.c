@@ -187,7 +187,7 @@ static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
 	return err;
 }
 
-/* Note what serves a queue, and why. */
+/* Note what serves a queue, and why; NULL: nothing does. */
 static void explain(struct vhost_queue *queue, const char *reason)
 {
 	struct queue_stats *stats = queue->stats;
@@ -195,7 +195,7 @@ static void explain(struct vhost_queue *queue, const char *reason)
 	/* For bpftool a text has nothing behind its end. */
 	memset(stats->engine, 0, sizeof(stats->engine));
 	memset(stats->engine_why, 0, sizeof(stats->engine_why));
-	if (!queue->running)
+	if (!reason)
 		return;
 	snprintf(stats->engine, sizeof(stats->engine), "%s", engine_name(queue->engine));
 	snprintf(stats->engine_why, sizeof(stats->engine_why), "%s", reason);
@@ -300,6 +300,7 @@ void engine_stop(struct vhost_queue *queue)
 {
 	loop_free(leave(queue));
 	queue->engine = ENGINE_WORKER;
+	explain(queue, NULL);
 }
 
 void engine_rest(struct vm *vm)

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# watch ENGINE: what an operator sees of a VM that an engine serves which the outer kernel has not.
+for disk in /dev/nvme0n?; do
+	[ "$(blockdev --getss $disk)" != 512 ] || break
+done
+mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
+NVRING_ENGINE=$1 NVRING_WATCH_RATE=200 timeout 150 bash tests/native/engines/test_watch.sh

@@ -1,0 +1,230 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What an operator sees of a running VM: `nvring top`, metrics, latencies, what is pinned for bpftool.
+# Against what the load generator did, and its own clock.
+# seconds: 90
+set -uo pipefail
+cd "$(dirname "$0")/../../.."
+. tests/lib/tap.sh
+. tests/lib/daemon.sh
+bpftool=$(PATH=$PWD/.cache/sysroot/usr/sbin:/usr/sbin:$PATH command -v bpftool)
+bpffs=$(findmnt -nro TARGET -t bpf | head -1)
+pins=$bpffs/nvring-test-$$
+rate=${NVRING_WATCH_RATE:-2000} # requests a second
+loop= group= idle=
+end() {
+	[ -z "$idle" ] || kill "$idle" 2>/dev/null
+	daemon_gone
+	[ -z "$loop" ] || losetup -d "$loop"
+	[ -z "$group" ] || rmdir "$group"
+	[ -z "$bpffs" ] || rm -rf "$pins"
+	rm -rf "$dir"
+}
+trap end EXIT
+
+# serve OPTION...: as vm.1, whose folder is vm%2E1, since bpffs refuses dots
+serve() {
+	daemon_start --queues 2 --name vm.1 --control "$dir/control" ${bpffs:+--pin-dir "$pins"} "$@"
+}
+folder=$pins/vm%2E1
+
+status() { build/nvring status --json --control "$dir/control"; }
+load() { build/tests/front/loadgen --socket "$socket" "$@"; }
+dump() { "$bpftool" -j map dump pinned "$folder/stats" | jq '[.[].formatted.value]'; }
+# near VALUE OF PERCENT
+near() { awk -v a="$1" -v b="$2" -v p="$3" 'BEGIN { exit !(a >= b * (1 - p / 100) && a <= b * (1 + p / 100)) }'; }
+# plain NUMBER: of "12.3k", "45.6us" (in microseconds)
+plain() {
+	awk -v text="$1" 'BEGIN {
+		unit = text; sub(/^[0-9.]+/, "", unit)
+		scale["k"] = 1e3; scale["M"] = 1e6; scale["G"] = 1e9; scale["ms"] = 1e3; scale["s"] = 1e6
+		print (text + 0) * (unit in scale ? scale[unit] : 1)
+	}'
+}
+
+# completed MORE: wait until so many more requests than last time are over; sets completed
+completed=0
+completed() {
+	local want=$((completed + $1))
+
+	for _ in $(seq 200); do
+		completed=$(status | jq '[.queues[].counters.completed] | add')
+		[ "$completed" -lt "$want" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# view: what top shows while requests come at a rate
+view() {
+	local rows=$dir/top iops read queue
+
+	load --depth 4 --queues 2 --rw mixed --sleep --event-idx --rate "$rate" --seconds 4 >/dev/null &
+	completed 1
+	build/nvring top --control "$dir/control" -n 2 >"$rows"
+	ok $? "top ends well"
+	wait $!
+	ok $? "load with a rate"
+	completed $((rate * 3))
+	ok $? "the daemon has seen that load"
+	check "top: heads, the VM and its two queues, twice" test "$(grep -c . "$rows")" = 8
+	check "top: each line has a value for each head" awk 'NR != 5 && NF < 13 { exit 1 }' "$rows"
+	read -r _ _ _ iops read _ < <(sed -n 2p "$rows")
+	check "top: the rate is what it is ($iops)" near "$(plain "$iops")" "$rate" 25
+	check "top: half of it reads ($read)" near "$(plain "$read")" $((rate * 2048)) 30
+	queue=$(awk '$1 == "0" && $2 == engine { n++ } END { print n + 0 }' engine="$engine" "$rows")
+	check "top: queues have their engine" test "$queue" = 2
+	diag "$(cat "$rows")"
+}
+
+# books: every request is in one histogram, and everywhere the same
+books() {
+	local latencies
+
+	status >"$dir/status"
+	latencies=$(jq '[.queues[].latency[].count] | add' "$dir/status")
+	check "$1: each is in a histogram ($latencies)" test "$latencies" = "$completed"
+	check "$1: and in a bucket of it" test "$(jq '[.queues[].latency[].buckets[][1]] | add' \
+		"$dir/status")" = "$completed"
+	build/nvring metrics --control "$dir/control" >"$dir/metrics"
+	ok $? "$1: metrics ends well"
+	if command -v perl >/dev/null; then
+		check "$1: metrics are in the format" sh -c "tests/lib/metrics <'$dir/metrics' >'$dir/sums'"
+		check "$1: metrics have them" grep -qx "nvring_completed_total $completed" "$dir/sums"
+		check "$1: with their latencies" \
+			grep -qx "nvring_request_duration_seconds $completed" "$dir/sums"
+	else
+		skip "$1: metrics are in the format" "no perl"
+	fi
+	check "$1: metrics have the engine of two queues" test 2 = \
+		"$(grep -c "^nvring_queue_engine.*engine=\"$engine\"} 1" "$dir/metrics")"
+	! command -v promtool >/dev/null ||
+		check "$1: promtool takes them" sh -c "promtool check metrics <'$dir/metrics'"
+}
+
+# pinned: the folder is what is documented, and reads like the status
+pinned() {
+	local seen name
+
+	check "the folder is root's alone" test "$(stat -c %a "$folder")" = 700
+	dump >"$dir/dump"
+	ok $? "bpftool dumps the counters"
+	check "with the engine's name" test "$(jq -r '.[0].engine' "$dir/dump")" = "$engine"
+	for name in requests completed bytes_read bytes_written kicks interrupts commands; do
+		seen=$(jq -r --arg name "$name" '
+			{ bytes_read: "read", bytes_written: "written" } as $names |
+			[.queues[].counters[$names[$name] // $name]] | @csv' "$dir/status")
+		check "dump: $name are those of status ($seen)" test "$seen" = "$(jq -r \
+			--arg name "$name" '[.[] | .counters[$name] + .helper[$name]] | @csv' "$dir/dump")"
+	done
+	check "dump: histograms have all requests" test \
+		"$(jq '[.[] | .read_latency, .write_latency, .other_latency | del(.sum_ns) | .[][]] | add' \
+			"$dir/dump")" = "$(jq '[.queues[].counters.completed] | add' "$dir/status")"
+	case $engine in
+	poller) set -- poller ;;
+	loop) set -- loop_0 loop_1 ;;
+	*) set -- ;;
+	esac
+	for name; do
+		seen=$("$bpftool" -j prog show pinned "$folder/$name" | jq .id)
+		check "program $name is pinned ($seen)" test -n "$seen"
+		# Of a struct_ops the link is to the map.
+		"$bpftool" -j link show pinned "$folder/${name}_link" >"$dir/link"
+		check "its link is" jq -e --argjson id "$seen" '.prog_id == $id or .map_id > 0' "$dir/link"
+	done
+}
+
+# owned: one daemon a name; what a killed one leaves is removed by the next; at the end nothing is left
+owned() {
+	local second=$dir/second
+
+	! timeout 10 build/nvring serve --socket "$second" --null 1M --name vm.1 --pin-dir "$pins" \
+		2>"$dir/refused"
+	ok $? "a second daemon of the name is refused"
+	check "with the cause" grep -q 'error: --name vm.1: another daemon serves' "$dir/refused"
+	check "the first has its pins still" test -e "$folder/stats"
+	daemon_gone
+	check "what a killed daemon pinned is left" test -e "$folder/stats"
+	timeout 2 build/nvring serve --socket "$second" --null 1M --name other --pin-dir "$pins" \
+		2>/dev/null
+	check "the next daemon removes it" test ! -e "$folder"
+	check "its own is gone with it, too" test ! -e "$pins/other"
+	serve --image "$dir/image"
+	check "the name can be had again" test -e "$folder/stats"
+	daemon_end 2>/dev/null
+	ok $? "the daemon ends"
+	check "nothing is left" test -z "$(ls "$pins")"
+}
+
+# throttle DEVICE RATE: so many reads a second for the daemon; 1 where no cgroup can
+throttle() {
+	local numbers blkio=/sys/fs/cgroup/blkio unified=/sys/fs/cgroup
+
+	numbers=$(lsblk -dnro MAJ:MIN "$1")
+	if [ -e $blkio/blkio.throttle.read_iops_device ]; then
+		group=$blkio/nvring-test-$$
+		mkdir "$group" && echo "$numbers $2" >"$group/blkio.throttle.read_iops_device" || return
+	elif grep -qw io $unified/cgroup.controllers 2>/dev/null; then
+		group=$unified/nvring-test-$$
+		echo +io >$unified/cgroup.subtree_control
+		mkdir "$group" && echo "$numbers riops=$2" >"$group/io.max" || return
+	else
+		return 1
+	fi
+	echo "$daemon_pid" >"$group/cgroup.procs"
+}
+
+# slow: a device that takes 20 ms for each read
+slow() {
+	local theirs ours name
+
+	if ! loop=$(losetup -f --show "$dir/image" 2>/dev/null); then
+		loop=
+		skip "latencies of a device of known slowness" "no loop device"
+		return
+	fi
+	serve --device "$loop"
+	if ! throttle "$loop" 50; then
+		skip "latencies of a device of known slowness" "no cgroup that limits I/O"
+		daemon_end 2>/dev/null
+		return
+	fi
+	load --depth 1 --sleep --event-idx --rw randread --seconds 5 --json >"$dir/load"
+	ok $? "load on a slow device"
+	status >"$dir/status"
+	daemon_end 2>/dev/null
+	for name in p50 p99; do
+		theirs=$(jq ".${name}_us" "$dir/load")
+		ours=$(jq ".queues[0].latency.read.${name}_ns / 1000" "$dir/status")
+		# Theirs has ours in it; an eighth is for our buckets, a sixteenth for theirs.
+		check "$name: $ours us, as the front-end saw it: $theirs us" \
+			awk -v a="$ours" -v b="$theirs" 'BEGIN { exit !(a <= b * 9 / 8 * 17 / 16) }'
+	done
+	theirs=$(jq '.mean_us / 1e3' "$dir/load")
+	ours=$(jq '.queues[0].latency.read | .sum_ns / .count / 1e6' "$dir/status")
+	check "mean: $ours ms, as the front-end saw it: $theirs ms" near "$ours" "$theirs" 15
+	check "and that of 50 reads a second" near "$ours" 20 25
+}
+
+truncate -s 64M "$dir/image"
+serve --image "$dir/image"
+view
+# A front-end that stays, and is idle after two requests.
+build/tests/front/loadgen --socket "$socket" --depth 1 --queues 2 --sleep --event-idx --rate 0.05 \
+	--seconds 60 >/dev/null 2>&1 &
+idle=$!
+completed 2
+ok $? "an idle front-end: its requests are over"
+books "after a load"
+if [ -n "$bpffs" ] && [ -n "$bpftool" ]; then
+	pinned
+	owned
+else
+	skip "what bpftool finds" "no bpffs, or no bpftool"
+	daemon_end 2>/dev/null
+fi
+slow
+pins=$dir serve --null 1M
+check "a folder that is not in bpffs is no failure, and said" grep -q 'is not in bpffs' "$daemon_log"
+daemon_end 2>/dev/null
+tap_done
