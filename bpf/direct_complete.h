@@ -101,11 +101,15 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 static __always_inline void direct_publish(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
+	__u16 count = queue->state.used_idx - queue->state.published;
 
-	if (queue->state.published == queue->state.used_idx)
+	if (!count)
 		return;
-	if (used_publish(&queue->state, &run->vring))
+	run->stats->counters.completed += count; /* before the driver sees them */
+	if (used_publish(&queue->state, &run->vring)) {
+		run->stats->counters.completed -= count;
 		return;
+	}
 	if (queue->tracked) {
 		inflight_publish(run->inflight, queue->batch, queue->batch_count,
 				 queue->state.published);

@@ -114,7 +114,6 @@ static __always_inline void direct_give_back(const struct direct_run *run, __u16
 
 	slot->state = DIRECT_SLOT_FREE;
 	used_push(&queue->state, &run->vring, head, slot->used_len);
-	run->stats->counters.completed++;
 	direct_latency(run->stats, slot->type, slot->started, queue->now);
 	if (!queue->tracked)
 		return;

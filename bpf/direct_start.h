@@ -194,6 +194,7 @@ static __always_inline void direct_start_batch(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 count = virtqueue_pending(&queue->state, &run->vring);
+	__u16 from = queue->state.last_avail;
 	__u32 room = DIRECT_IN_FLIGHT_MAX - queue->state.in_flight, i;
 
 	if (room > DIRECT_BATCH)
@@ -210,12 +211,10 @@ static __always_inline void direct_start_batch(struct direct_run *run)
 		if (!direct_has_room(queue))
 			break;
 		head = virtqueue_take(&queue->state, &run->vring);
-		if (head < 0)
-			break;
-		run->stats->counters.requests++;
-		if (direct_start(run, (__u16)head))
+		if (head < 0 || direct_start(run, (__u16)head))
 			break;
 	}
+	run->stats->counters.requests += (__u16)(queue->state.last_avail - from);
 	direct_publish(run);
 }
 

@@ -126,7 +126,6 @@ static void finish(struct worker *worker, struct io *io)
 		return;
 	}
 	used_push(&queue->state, &queue->vring, request->head, request->used_len);
-	counters->completed++;
 	/* What never left took no time that the clock would tell. */
 	stats_latency(queue->stats, request->type, io->started,
 		      io->started ? worker_io_clock(worker) : 0);
@@ -220,20 +219,18 @@ static bool start_taken(struct worker *worker, struct vhost_queue *queue, uint16
 uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
 {
 	struct queue_state *state = &queue->state;
-	uint16_t pending = 0, taken = 0;
+	uint16_t pending = 0, taken = 0, from = state->last_avail;
 
 	if (!queue->paused)
 		pending = virtqueue_pending(state, &queue->vring);
 	while (taken < pending) {
 		int head = virtqueue_take(state, &queue->vring);
 
-		if (head < 0)
-			break;
-		queue->counters->requests++;
-		if (!start_taken(worker, queue, (uint16_t)head))
+		if (head < 0 || !start_taken(worker, queue, (uint16_t)head))
 			break;
 		taken++;
 	}
+	queue->counters->requests += (uint16_t)(state->last_avail - from);
 	if (state->flags & QUEUE_BROKEN)
 		worker_io_report(queue);
 	return taken;
@@ -256,10 +253,12 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 void worker_io_publish(struct vhost_queue *queue)
 {
 	struct queue_state *state = &queue->state;
+	uint16_t count = state->used_idx - state->published;
 	uint64_t one = 1;
 
-	if (state->published == state->used_idx)
+	if (!count)
 		return;
+	queue->counters->completed += count; /* before the driver sees them */
 	used_publish(state, &queue->vring);
 	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
 	queue->batch_count = 0;
