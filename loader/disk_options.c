@@ -31,6 +31,7 @@ enum option_key {
 	OPT_ENGINE,
 	OPT_VCPU_DISPATCH,
 	OPT_MODERATION,
+	OPT_CGROUP,
 };
 
 static const struct argp_option rows[] = {
@@ -71,6 +72,7 @@ static const struct argp_option rows[] = {
 	  "pin guest memory once, not for each request; never with a balloon, free page "
 	  "reporting or virtio-mem",
 	  4 },
+	{ "cgroup", OPT_CGROUP, "PATH", 0, "only a process in this cgroup (v2) may connect", 4 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
 	{ 0 },
 };
@@ -191,6 +193,9 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 		return one_of_two(row, text, "off", "on", &vm->moderation, why);
 	case OPT_VCPU_DISPATCH:
 		vm->vcpu_dispatch = true;
+		return 0;
+	case OPT_CGROUP:
+		vm->cgroup = text;
 		return 0;
 	case OPT_PIN_MEMORY:
 		vm->pin_memory = true;

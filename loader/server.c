@@ -8,6 +8,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "cgroup.h"
+#include "cgroup_watch.h"
 #include "chooser.h"
 #include "control.h"
 #include "counters.h"
@@ -19,9 +21,11 @@ struct server {
 	struct vm *vm;
 	struct vhost_user connection;
 	sd_event *event;
-	sd_event_source *listening; /* off while a front-end is connected */
-	sd_event_source *receiving; /* the connection's, or NULL */
-	struct control *control;    /* NULL without --control */
+	sd_event_source *listening;  /* off while a front-end is connected */
+	sd_event_source *receiving;  /* the connection's, or NULL */
+	struct control *control;     /* NULL without --control */
+	struct cgroup_watch *cgroup; /* NULL without --cgroup */
+	struct log_limit refusals;
 };
 
 int server_adopt(int fd)
@@ -94,6 +98,18 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *da
 	return 0;
 }
 
+/* Whether the process may be our front-end. */
+static bool admits(struct server *server, int socket_fd, pid_t pid)
+{
+	char why[CGROUP_WHY_BYTES];
+
+	if (!server->vm->cgroup || cgroup_admits(server->vm->cgroup, socket_fd, pid, why))
+		return true;
+	if (log_limit_pass(&server->refusals))
+		log_warn("front-end refused: %s", why);
+	return false;
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct server *server = data;
@@ -106,6 +122,10 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	if (socket_fd < 0)
 		return 0;
 	getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	if (!admits(server, socket_fd, peer.pid)) {
+		fd_close(socket_fd);
+		return 0;
+	}
 	err = sd_event_add_io(server->event, &server->receiving, socket_fd, EPOLLIN, on_message,
 			      server);
 	if (err < 0) {
@@ -150,6 +170,8 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	err = add_sources(server, listen_fd);
 	if (err >= 0)
 		err = chooser_open(server->event, vm);
+	if (err >= 0)
+		err = cgroup_watch_open(server->event, vm, &server->cgroup);
 	if (err >= 0 && control_fd >= 0)
 		err = control_open(server->event, &service, control_fd, &server->control);
 	if (err >= 0) {
@@ -162,6 +184,7 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	if (err < 0)
 		log_error("event loop: %s", strerror(-err));
 	control_close(server->control);
+	cgroup_watch_close(server->cgroup);
 	chooser_close(vm);
 	sd_event_source_disable_unref(server->listening);
 	sd_event_unref(server->event);

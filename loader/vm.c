@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "cgroup.h"
 #include "direct_maps.h"
 #include "log.h"
 #include "pins.h"
@@ -71,6 +72,8 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)
 		vhost_queue_init(&vm->queues[i], vm, i);
 	err = open_stats(vm);
+	if (!err && options->cgroup)
+		err = cgroup_open(options->cgroup, &vm->cgroup);
 	if (!err)
 		err = backend_open(backend, &vm->backend);
 	if (!err)
@@ -94,6 +97,7 @@ void vm_free(struct vm *vm)
 	backend_close(&vm->backend);
 	pins_close(vm->pins);
 	stats_memory_close(&vm->stats);
+	cgroup_close(vm->cgroup);
 	free(vm);
 }
 

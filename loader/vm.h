@@ -16,8 +16,11 @@
 #define VM_QUEUES_MAX  WORKER_QUEUES_MAX
 #define VM_WORKERS_MAX 64
 
+struct cgroup;
+
 struct vm_options {
 	const char *name;
+	const char *cgroup;	  /* the VM's, as the operator named it, or NULL */
 	uint32_t queues;	  /* offered to the guest, 1..VM_QUEUES_MAX */
 	uint32_t workers;	  /* 1..VM_WORKERS_MAX */
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
@@ -32,6 +35,7 @@ struct vm_options {
 struct vm {
 	struct vm_options options;
 	struct backend backend;
+	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct guest_map map;
 	pid_t front_pid;    /* the front-end's process while one is connected */
 	uint64_t features;  /* virtio features the front-end acknowledged */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VM as a cgroup (v2): only a process in it, or below it, may be its front-end.
+ *
+ * Paths are as our own cgroup namespace sees them. A cgroup is known by the directory we hold, not
+ * by its name: one that is removed and made again is another one. Control thread only.
+ */
+#ifndef NVRING_CGROUP_H
+#define NVRING_CGROUP_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define CGROUP_WHY_BYTES 512
+
+struct cgroup {
+	int fd;		       /* its directory */
+	char mount[PATH_MAX];  /* where cgroup2 is mounted */
+	char folder[PATH_MAX]; /* its directory's path, below mount */
+	char path[PATH_MAX];   /* as /proc/PID/cgroup has it */
+};
+
+/**
+ * cgroup_open() - find a cgroup
+ * @path: of its directory, or relative to the cgroup2 mount, with or without a slash before it
+ * @ret_cgroup: set; free with cgroup_close()
+ *
+ * Return: 0 or -errno; the cause and the mend are logged.
+ */
+int cgroup_open(const char *path, struct cgroup **ret_cgroup);
+
+/* cgroup_close() - @cgroup may be NULL */
+void cgroup_close(struct cgroup *cgroup);
+
+/* cgroup_gone() - whether it was removed */
+bool cgroup_gone(const struct cgroup *cgroup);
+
+/**
+ * cgroup_holds_path() - whether a cgroup is this one or below it
+ * @cgroup: this one
+ * @path: as in /proc/PID/cgroup
+ */
+bool cgroup_holds_path(const struct cgroup *cgroup, const char *path);
+
+/**
+ * cgroup_admits() - whether the process that connected a Unix socket is in the cgroup
+ * @cgroup: the VM's
+ * @socket_fd: the connection
+ * @pid: SO_PEERCRED's
+ * @ret_why: filled with a sentence when it is not: the process, its cgroup, and the mend
+ *
+ * With SO_PEERPIDFD (Linux 6.5) another process that got the number meanwhile is not taken for it.
+ */
+bool cgroup_admits(const struct cgroup *cgroup, int socket_fd, pid_t pid,
+		   char ret_why[CGROUP_WHY_BYTES]);
+
+#endif

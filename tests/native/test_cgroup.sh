@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A VM is a cgroup: who may connect, and what happens when it is removed. In a mount namespace of
+# our own, with a mount of cgroup2 of our own; the cgroups are the machine's, and go away with us.
+# seconds: 120
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+if [ -z "${NVRING_OWN_MOUNTS:-}" ]; then
+	if ! unshare -m true 2>/dev/null; then
+		echo "1..0 # SKIP a mount namespace of our own cannot be had: not root"
+		exit 0
+	fi
+	NVRING_OWN_MOUNTS=yes exec unshare -m "$0"
+fi
+. tests/lib/tap.sh
+. tests/lib/daemon.sh
+engine=worker
+cgroups=$dir/cgroup2
+vm=nvring-test-$$
+home=$(sed -n 's/^0:://p' /proc/self/cgroup)
+mkdir "$cgroups"
+if ! mount -t cgroup2 none "$cgroups" 2>"$dir/error" || ! mkdir "$cgroups/$vm" 2>"$dir/error"; then
+	echo "1..0 # SKIP no cgroup2: $(cat "$dir/error")"
+	umount "$cgroups" 2>/dev/null
+	exit 0
+fi
+
+leave() {
+	daemon_gone
+	rmdir "$cgroups/$vm/child" "$cgroups/$vm" "${cgroups:?}/${vm}0" 2>/dev/null
+	umount "$cgroups"
+	rm -rf "$dir"
+}
+trap leave EXIT
+
+# load CGROUP: a front-end whose process is there, for a moment
+load() (
+	echo $BASHPID >"$cgroups/$1/cgroup.procs" || exit 9
+	exec build/tests/front/loadgen --socket "$socket" --seconds 0.1
+)
+
+# refused CGROUP: it is, and the log says who, where it is, and what to do
+refused() {
+	local before after
+
+	before=$(grep -c 'front-end connected' "$daemon_log")
+	! load "$1" || return 1
+	after=$(grep -c 'front-end connected' "$daemon_log")
+	[ "$before" = "$after" ] && tail -n 1 "$daemon_log" |
+		grep -E "refused: process [0-9]+ \(loadgen\) is in cgroup /*$1, not in /*$vm; start it there"
+}
+
+# named FORM: the cgroup may be named so
+named() {
+	daemon_start --null 64M --queues 1 --cgroup "$1"
+	load "$vm" && daemon_end
+}
+
+# wrong PATH MEND: it is refused at start, with the mend
+wrong() {
+	! build/nvring serve --socket "$socket" --null 64M --cgroup "$1" 2>"$dir/wrong" &&
+		grep -q -- "$2" "$dir/wrong"
+}
+
+# ended: the daemon has, by itself, with 0
+ended() {
+	local status=0
+
+	for _ in $(seq 100); do
+		kill -0 "$daemon_pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	kill -0 "$daemon_pid" 2>/dev/null && return 1
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	return $status
+}
+
+mkdir "$cgroups/$vm/child" "$cgroups/${vm}0"
+check "named by its directory" named "$cgroups/$vm"
+check "named as /proc has it" named "/$vm"
+check "named relative to the mount" named "$vm/"
+check "a missing one" wrong "$vm/none" 'must exist before'
+check "the root" wrong / "name the VM's own"
+check "what is none" wrong /etc 'no such cgroup'
+check "what is none, by a link" wrong "/proc/self/root/$dir" 'no.* cgroup'
+
+daemon_start --null 64M --queues 1 --cgroup "$vm"
+check "a process in it connects" load "$vm"
+check "one below it connects" load "$vm/child"
+check "one outside is refused" refused ''
+check "one of a longer name is refused" refused "${vm}0"
+check "refused ones do no harm: one in it connects" load "$vm"
+
+# A front-end that stays, then moves away, is not let in again.
+(
+	echo $BASHPID >"$cgroups/$vm/cgroup.procs"
+	build/tests/front/loadgen --socket "$socket" --seconds 0.1 || exit 1
+	echo $BASHPID >"$cgroups/cgroup.procs"
+	! build/tests/front/loadgen --socket "$socket" --seconds 0.1
+) >"$dir/moved" 2>&1
+ok $? "a process that moved away is refused when it connects again"
+
+rmdir "$cgroups/${vm}0"
+check "a neighbour's removal is nothing to us" load "$vm"
+rmdir "$cgroups/$vm/child"
+check "nor that of a cgroup below" load "$vm"
+rmdir "$cgroups/$vm"
+ended
+ok $? "when the cgroup is removed, the daemon ends, and well"
+check "and says why" grep -q 'the cgroup is gone' "$daemon_log"
+check "its socket is gone" test ! -e "$socket"
+check "we are where we were" test "$(sed -n 's/^0:://p' /proc/self/cgroup)" = "$home"
+tap_done
