@@ -46,6 +46,8 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		queue->sweep_runs = run->stats->direct.runs;
 	} else if (tag == SQE_TAG_DIRECT_LOOK) {
 		queue->look_armed = 0;
+	} else if (tag == SQE_TAG_DIRECT_TURN) {
+		queue->turn_armed = 0;
 	} else if (tag != SQE_TAG_DIRECT_CANCEL) {
 		run->stats->direct.stray++;
 	}

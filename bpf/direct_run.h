@@ -62,8 +62,10 @@ static __always_inline __u32 direct_dispatch_begin(struct direct_run *run)
 static __always_inline __u32 direct_dispatch_end(struct direct_run *run, __u32 tail)
 {
 	struct direct_queue *queue = run->queue;
-	__u32 count = queue->sq_tail - tail;
+	__u32 count;
 
+	direct_await_turn(run);
+	count = queue->sq_tail - tail;
 	if (queue->state.flags & QUEUE_BROKEN && !queue->reported) {
 		queue->reported = 1;
 		direct_call_worker(queue);

@@ -5,6 +5,7 @@
 
 #include "direct_queue.h"
 #include "sqe.h"
+#include "virtqueue.h"
 
 /* direct_sqe() - the next SQE; sq_room was above 0 */
 static __always_inline struct io_uring_sqe *direct_sqe(struct direct_queue *queue,

@@ -4,9 +4,8 @@
 #define NVRING_DIRECT_START_H
 
 #include "direct_complete.h"
-#include "direct_sqe.h"
+#include "direct_limit.h"
 #include "plain.h"
-#include "virtqueue.h"
 
 #ifndef DIRECT_SUBMITS
 #define DIRECT_SUBMITS 0 /* 1: SQEs are submitted by BPF itself (loop) */
@@ -62,11 +61,10 @@ static __always_inline void direct_command(struct direct_queue *queue, struct qu
 	stats->counters.commands++;
 }
 
-/* direct_plain() - send the command of a plain request; 1 when it is over, -1 when it is not plain
- */
+/* direct_plain() - send the command of a plain request; 1 when it is over, -1 when it is not plain,
+ * DIRECT_WAITS */
 NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
-			    struct queue_stats *stats NVR_NONNULL,
-			    const struct direct_vm *vm NVR_NONNULL,
+			    struct queue_stats *stats NVR_NONNULL, struct direct_vm *vm NVR_NONNULL,
 			    struct direct_sq *sq NVR_NONNULL, __u32 head)
 {
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
@@ -74,6 +72,12 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 
 	if (!plain_parse(&vm->memory, &vm->disk, &queue->first, &plain))
 		return -1;
+	if (load_once(&vm->limits.on)) {
+		if (!direct_pays(queue, vm, plain.type == VIRTIO_BLK_T_OUT,
+				 (__u32)plain.command.bytes))
+			return DIRECT_WAITS;
+		slot->paid = 1;
+	}
 	slot->used_len = plain.used_len;
 	slot->bytes = (__u32)plain.command.bytes;
 	slot->type = (__u8)plain.type;
@@ -98,18 +102,34 @@ static __always_inline int direct_refused(const struct disk *disk, struct reques
 	return -1;
 }
 
-/* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over
- */
+/* direct_request_waits() - whether a parsed request has to wait for its turn */
+static __always_inline int direct_request_waits(struct direct_queue *queue, struct direct_vm *vm,
+						const struct request *request,
+						struct direct_slot *slot)
+{
+	struct request_weight weight;
+
+	if (!load_once(&vm->limits.on) || request->status != REQUEST_STATUS_PENDING)
+		return 0;
+	weight = request_weight(request);
+	slot->paid = (__u8)direct_pays(queue, vm, (int)weight.write, weight.bytes);
+	return !slot->paid;
+}
+
+/* direct_send() - the request in pool entry @entry was parsed: send its command; 1 when it is over,
+ * DIRECT_WAITS */
 NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
-			   struct queue_stats *stats NVR_NONNULL,
-			   const struct disk *disk NVR_NONNULL, struct direct_sq *sq NVR_NONNULL,
-			   __u32 entry)
+			   struct queue_stats *stats NVR_NONNULL, struct direct_vm *vm NVR_NONNULL,
+			   struct direct_sq *sq NVR_NONNULL, __u32 entry)
 {
 	struct request *request = &queue->pool[entry & (DIRECT_POOL - 1)];
 	struct direct_slot *slot = &queue->slot[request->head & (QUEUE_SIZE_MAX - 1)];
+	const struct disk *disk = &vm->disk;
 	enum command_step step;
 	int reason;
 
+	if (direct_request_waits(queue, vm, request, slot))
+		return DIRECT_WAITS;
 	reason = direct_refused(disk, request, &step);
 	if (reason >= 0) {
 		direct_hand(queue, stats, request->head, reason);
@@ -145,14 +165,14 @@ static __always_inline int direct_general(struct direct_run *run, __u16 head)
 	err = request_parse(&queue->state, &run->vring, &run->vm->memory, &run->vm->disk, head,
 			    &queue->table, &queue->pool[entry]);
 	if (!err)
-		return direct_send(queue, run->stats, &run->vm->disk, run->sq, entry);
+		return direct_send(queue, run->stats, run->vm, run->sq, entry);
 	if (err != -EPROTO)
 		direct_hand(queue, run->stats, head, DIRECT_REASON_FAULT);
 	return err == -EPROTO ? err : 0;
 }
 
-/* direct_parse() - send the command of a request; 1 when it is over, -EPROTO when the queue broke
- */
+/* direct_parse() - send the command of a request; 1 when it is over, -EPROTO when the queue broke,
+ * DIRECT_WAITS */
 static __always_inline int direct_parse(struct direct_run *run, __u16 head)
 {
 	int over = -1;
@@ -163,7 +183,9 @@ static __always_inline int direct_parse(struct direct_run *run, __u16 head)
 	return over < 0 ? direct_general(run, head) : over;
 }
 
-/* direct_start() - take in the request at @head; -EPROTO when the queue broke */
+/* direct_start() - take in the request at @head; -EPROTO when the queue broke, -EAGAIN when it
+ * waits
+ */
 static __always_inline int direct_start(struct direct_run *run, __u16 head)
 {
 	struct direct_queue *queue = run->queue;
@@ -180,7 +202,12 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	queue->idle_since = 0;
 	slot->started = queue->now;
 	slot->state = DIRECT_SLOT_SENT;
+	slot->paid = 0;
 	over = direct_parse(run, head);
+	if (over == DIRECT_WAITS) {
+		direct_put_back(run, head, slot);
+		return -EAGAIN;
+	}
 	if (over > 0)
 		direct_succeeded(run, head, slot);
 	if (over >= 0)
@@ -197,6 +224,8 @@ static __always_inline void direct_start_batch(struct direct_run *run)
 	__u16 from = queue->state.last_avail;
 	__u32 room = DIRECT_IN_FLIGHT_MAX - queue->state.in_flight, i;
 
+	if (direct_held(run))
+		return;
 	if (room > DIRECT_BATCH)
 		room = queue->state.in_flight > DIRECT_IN_FLIGHT_MAX ? 0 : DIRECT_BATCH;
 	if (count > room)
@@ -223,8 +252,9 @@ static __always_inline int direct_pending(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 
-	return direct_has_room(queue) && queue->state.in_flight < DIRECT_IN_FLIGHT_MAX &&
-	       !vring_faulted(&run->vring) && virtqueue_pending(&queue->state, &run->vring);
+	return direct_has_room(queue) && !direct_waits(queue) &&
+	       queue->state.in_flight < DIRECT_IN_FLIGHT_MAX && !vring_faulted(&run->vring) &&
+	       virtqueue_pending(&queue->state, &run->vring);
 }
 
 #endif

@@ -57,8 +57,11 @@ static __always_inline __u32 loop_wait(struct direct_run *run, int soon)
 {
 	struct direct_queue *queue = run->queue;
 
-	if (soon || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next ||
-	    direct_spins(queue))
+	if (soon || *direct_word(run->cq, queue->ring.cq_tail) != queue->cq_next)
+		return queue->cq_next;
+	if (queue->mode == DIRECT_ON && direct_waits(queue))
+		return queue->cq_next + 1;
+	if (direct_spins(queue))
 		return queue->cq_next;
 	/* What was announced before the doorbell was asked for is seen here. */
 	if (queue->mode == DIRECT_ON && direct_kicks(run))

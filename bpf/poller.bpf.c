@@ -37,7 +37,8 @@ static __always_inline void poller_sweep(struct direct_run *run)
 
 	if (queue->sweep_armed || !queue->sq_room)
 		return;
-	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy)
+	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy &&
+	    !direct_waits(queue))
 		return;
 	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE,
 			     SQE_TAG_DIRECT_SWEEP);
@@ -71,6 +72,10 @@ static __always_inline int poller_more(struct direct_run *run)
 	if (direct_pending(run))
 		return 1;
 	direct_notify(run);
+	if (direct_waits(queue)) {
+		virtqueue_kicks_off(&queue->state, &run->vring);
+		return 0;
+	}
 	if (queue->state.in_flight >= DIRECT_KICKS_OFF || !queue->spin_ns)
 		return direct_kicks(run);
 	virtqueue_kicks_off(&queue->state, &run->vring);

@@ -65,7 +65,7 @@ struct direct_slot {
 	__u8 state;   /* enum direct_slot_state */
 	__u8 type;    /* VIRTIO_BLK_T_*, which all fit */
 	__u8 pool;    /* 1 + index of the pool's entry it holds, or 0 */
-	__u8 reserved;
+	__u8 paid;    /* it is within the limits: BPF asked */
 };
 
 /* Byte offsets of the ring's words from its start, as io_uring_setup() told. */
@@ -105,8 +105,13 @@ struct direct_queue {
 	__u32 sweep_busy;     /* poller: there were runs between the last two */
 	__u64 sweep_runs;     /* poller: runs at the last one */
 	__s64 sweep_delay[2]; /* struct __kernel_timespec */
-	__u64 one;	      /* what is written to an eventfd */
-	__u32 sq_tail;	      /* next SQE to write, ahead of the ring's until the run ends */
+	__u64 debt_until; /* CLOCK_MONOTONIC ns: nothing is started before, for what the worker did
+			   */
+	__u32 turn_armed; /* a TIMEOUT runs that brings BPF when the queue's turn may have come */
+	__u32 reserved;
+	__s64 turn_delay[2]; /* struct __kernel_timespec */
+	__u64 one;	     /* what is written to an eventfd */
+	__u32 sq_tail;	     /* next SQE to write, ahead of the ring's until the run ends */
 	__u32 sq_room; /* SQEs that may be written; in memory, not a variable, for the verifier */
 	__u32 pool_count;
 	__u32 batch_count;
@@ -131,10 +136,11 @@ struct direct_queue {
 	struct request pool[DIRECT_POOL];
 };
 
-/* One VM's part; constant while a queue is served, but for disk.flags. */
+/* One VM's part; constant while a queue is served, but for disk.flags and limits. */
 struct direct_vm {
 	struct disk disk;
 	struct guest_memory memory;
+	struct limits limits;
 };
 
 /* A poller's ring. The kernel uses this memory as SQEs and as rings (IORING_SETUP_NO_MMAP). */

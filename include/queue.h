@@ -7,7 +7,7 @@
 #ifndef NVRING_QUEUE_H
 #define NVRING_QUEUE_H
 
-#include "arch.h"
+#include "limit.h"
 
 #define QUEUE_SIZE_MAX 1024 /* entries; larger rings are refused at SET_VRING_NUM */
 
@@ -44,6 +44,7 @@ struct queue_state {
 	__u32 flags;	  /* QUEUE_* */
 	__u32 in_flight;  /* requests taken and not completed */
 	__u32 kicks_off;  /* 1 once the driver was told that no doorbell is needed */
+	struct limit_share limit;
 };
 
 #endif

@@ -65,6 +65,31 @@ struct request {
 	struct request_dsm_range dsm[DISK_RANGES_MAX];
 };
 
+/* What a request counts for where there are limits, as the block layer counts (limit.h). */
+struct request_weight {
+	__u32 write; /* 1 or 0 */
+	__u32 bytes;
+};
+
+/* request_weight() - of a request that needs the back-end */
+NVR_INLINE struct request_weight request_weight(const struct request *request)
+{
+	struct request_weight weight = { .write = request->type != VIRTIO_BLK_T_IN };
+	__u64 bytes = 0;
+	__u32 i;
+
+	if (request->type == VIRTIO_BLK_T_IN || request->type == VIRTIO_BLK_T_OUT)
+		bytes = request->data_len;
+	else if (request->type == VIRTIO_BLK_T_DISCARD)
+		bytes = NVR_SECTOR_SIZE;
+	else
+		nvr_for(i, 0, request->range_count) /* none of a flush */
+			bytes += (__u64)request->range[i & (DISK_RANGES_MAX - 1)].sectors
+				 << NVR_SECTOR_SHIFT;
+	weight.bytes = bytes < 0xffffffff ? (__u32)bytes : 0xffffffff;
+	return weight;
+}
+
 /* request_finish() - the status is known */
 NVR_INLINE int request_finish(struct request *request, __u8 status)
 {

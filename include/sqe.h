@@ -27,6 +27,7 @@
 #define SQE_TAG_DIRECT_SWEEP  12ULL
 #define SQE_TAG_DIRECT_LOOK   13ULL
 #define SQE_TAG_DIRECT_CANCEL 14ULL /* the kick poll could not be ended, it is tried again */
+#define SQE_TAG_DIRECT_TURN   15ULL /* the queue may start more (limits) */
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

@@ -60,6 +60,12 @@ NVR_INLINE int virtqueue_take(struct queue_state *queue, const struct vring_memo
 	return head;
 }
 
+/* virtqueue_untake() - what virtqueue_take() took last is still to be taken */
+NVR_INLINE void virtqueue_untake(struct queue_state *queue)
+{
+	queue->last_avail--;
+}
+
 /**
  * virtqueue_kicks_off() - tell the driver that no doorbell is needed
  * @queue: state

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "disk.h"
 
@@ -27,8 +28,9 @@ struct backend_options {
 
 struct backend {
 	struct disk disk;
-	int fd;	      /* for io_uring; -1 for DISK_NULL */
-	int claim_fd; /* block device held O_EXCL while it is served, or -1 */
+	int fd;		   /* for io_uring; -1 for DISK_NULL */
+	int claim_fd;	   /* block device held O_EXCL while it is served, or -1 */
+	dev_t disk_number; /* of the whole disk behind it, as io.max names it; 0: none is known */
 	char path[256];
 	char description[256]; /* one line for people */
 };

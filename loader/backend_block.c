@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "backend.h"
 #include "log.h"
@@ -13,6 +14,7 @@
 #define BLOCK_TRANSFER (1U << 30) /* the block layer splits; below MAX_RW_COUNT */
 
 struct facts {
+	struct stat st;
 	uint64_t bytes;
 	int logical;
 	unsigned int physical, min_io, optimal_io;
@@ -20,7 +22,7 @@ struct facts {
 
 static int ask(int fd, struct facts *ret_facts)
 {
-	if (ioctl(fd, BLKGETSIZE64, &ret_facts->bytes) ||
+	if (fstat(fd, &ret_facts->st) || ioctl(fd, BLKGETSIZE64, &ret_facts->bytes) ||
 	    ioctl(fd, BLKSSZGET, &ret_facts->logical) ||
 	    ioctl(fd, BLKPBSZGET, &ret_facts->physical) ||
 	    ioctl(fd, BLKIOMIN, &ret_facts->min_io) || ioctl(fd, BLKIOOPT, &ret_facts->optimal_io))
@@ -123,6 +125,7 @@ int backend_block_open(const struct backend_options *options, const char *name,
 	if (err)
 		return err;
 	fill(options, name, &facts, &backend->disk);
+	backend->disk_number = sysfs_whole_disk(facts.st.st_rdev);
 	snprintf(backend->description, sizeof(backend->description), "block device %s, %s", name,
 		 options->buffered ? "through the page cache" : "O_DIRECT");
 	return 0;

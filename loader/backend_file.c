@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "log.h"
+#include "sysfs.h"
 #include "util.h"
 
 #define FILE_TRANSFER (1U << 30)	/* below the kernel's MAX_RW_COUNT */
@@ -115,6 +116,7 @@ int backend_file_open(const struct backend_options *options, struct backend *bac
 		.discard_align = max((uint32_t)st.st_blksize, NVR_SECTOR_SIZE) >> NVR_SECTOR_SHIFT,
 		.max_zeroes = FILE_RANGE,
 	};
+	backend->disk_number = sysfs_whole_disk(st.st_dev);
 	snprintf(backend->path, sizeof(backend->path), "%s", options->image);
 	snprintf(backend->description, sizeof(backend->description), "file, %s",
 		 buffered ? "through the page cache" : "O_DIRECT");

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <libnvme.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "backend.h"
 #include "log.h"
@@ -234,6 +235,17 @@ static int narrow(const struct namespace *names, struct disk *disk)
 	return 0;
 }
 
+static dev_t disk_number(const struct namespace *names)
+{
+	char text[64];
+	unsigned int parts[2];
+
+	if (sysfs_read(text, sizeof(text), "/sys/class/block/%s/dev", names->block) ||
+	    sscanf(text, "%u:%u", &parts[0], &parts[1]) != 2)
+		return 0;
+	return makedev(parts[0], parts[1]);
+}
+
 int backend_nvme_open(const struct backend_options *options, const char *name,
 		      struct backend *backend)
 {
@@ -257,6 +269,7 @@ int backend_nvme_open(const struct backend_options *options, const char *name,
 		err = claim(options, &names, backend);
 	if (err)
 		return err;
+	backend->disk_number = disk_number(&names);
 	snprintf(backend->path, sizeof(backend->path), "%s", path);
 	snprintf(backend->description, sizeof(backend->description),
 		 "NVMe passthrough on %s, namespace %u, blocks of %u bytes", path,

@@ -105,7 +105,8 @@ static int open_folder(const char *path, struct cgroup *cgroup)
 	if (err)
 		return err;
 	is_below(cgroup->folder, mount.point, &rest);
-	snprintf(cgroup->mount, sizeof(cgroup->mount), "%s", mount.point);
+	for (const char *at = rest; *at; at++)
+		cgroup->levels += *at == '/';
 	if (snprintf(cgroup->path, sizeof(cgroup->path), "%s%s",
 		     strcmp(mount.root, "/") ? mount.root : "", rest) >= (int)sizeof(cgroup->path))
 		return -ENAMETOOLONG;
@@ -140,6 +141,19 @@ void cgroup_close(struct cgroup *cgroup)
 		return;
 	fd_close(cgroup->fd);
 	free(cgroup);
+}
+
+int cgroup_file(const struct cgroup *cgroup, uint32_t level, const char *name,
+		char ret_path[PATH_MAX])
+{
+	size_t length = strlen(cgroup->folder);
+
+	for (uint32_t up = 0; up < level; up++)
+		while (length && cgroup->folder[--length] != '/')
+			;
+	return snprintf(ret_path, PATH_MAX, "%.*s/%s", (int)length, cgroup->folder, name) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
 }
 
 bool cgroup_gone(const struct cgroup *cgroup)

@@ -10,14 +10,15 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define CGROUP_WHY_BYTES 512
 
 struct cgroup {
 	int fd;		       /* its directory */
-	char mount[PATH_MAX];  /* where cgroup2 is mounted */
-	char folder[PATH_MAX]; /* its directory's path, below mount */
+	uint32_t levels;       /* from it up to where cgroup2 is mounted, that excluded */
+	char folder[PATH_MAX]; /* its directory's path */
 	char path[PATH_MAX];   /* as /proc/PID/cgroup has it */
 };
 
@@ -32,6 +33,18 @@ int cgroup_open(const char *path, struct cgroup **ret_cgroup);
 
 /* cgroup_close() - @cgroup may be NULL */
 void cgroup_close(struct cgroup *cgroup);
+
+/**
+ * cgroup_file() - the path of a file of a cgroup, or of one above it
+ * @cgroup: the cgroup
+ * @level: 0 for its own, 1 for its parent's, up to cgroup->levels
+ * @name: such as "io.max"
+ * @ret_path: filled
+ *
+ * Return: 0, or -ENAMETOOLONG.
+ */
+int cgroup_file(const struct cgroup *cgroup, uint32_t level, const char *name,
+		char ret_path[PATH_MAX]);
 
 /* cgroup_gone() - whether it was removed */
 bool cgroup_gone(const struct cgroup *cgroup);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changes are seen by inotify. A cgroup is removed by rmdir(), which its parent's watch sees;
- * whatever is seen, all is looked at again, so an event says no more than that.
+ * Changes are seen by inotify: who changes a limit writes io.max, who lets a cgroup have one writes
+ * cgroup.subtree_control above it, and who removes one calls rmdir(), which its parent's watch
+ * sees. An event says no more than to look at all of it again.
  */
 #include "cgroup_watch.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/sysmacros.h>
 
 #include "cgroup.h"
+#include "io_max.h"
+#include "vm_limits.h"
 #include "log.h"
 #include "util.h"
 #include "vm.h"
@@ -29,14 +33,70 @@ static void drain(int fd)
 		;
 }
 
+static int watch_file(const struct cgroup_watch *watch, uint32_t level, const char *name)
+{
+	char path[PATH_MAX];
+	int err = cgroup_file(watch->vm->cgroup, level, name, path);
+
+	if (!err && inotify_add_watch(watch->fd, path, IN_MODIFY) < 0 && errno != ENOENT)
+		err = -errno;
+	return err;
+}
+
+/* Files come and go with the io controller; a file that is watched already is no other watch. */
+static int watch_limits(const struct cgroup_watch *watch)
+{
+	int err = 0;
+
+	for (uint32_t level = 0; level < watch->vm->cgroup->levels && !err; level++) {
+		err = watch_file(watch, level, "io.max");
+		if (!err)
+			err = watch_file(watch, level + 1, "cgroup.subtree_control");
+	}
+	return err;
+}
+
+/* "rbps 1048576 riops 100", or "none" */
+static void describe(const uint64_t per_second[LIMIT_KINDS], char *ret_text, size_t size)
+{
+	size_t used = 0;
+
+	snprintf(ret_text, size, "none");
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
+		if (per_second[kind])
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%s %llu",
+						 used ? " " : "", io_max_name(kind),
+						 (unsigned long long)per_second[kind]);
+}
+
+static void take_limits(const struct cgroup_watch *watch)
+{
+	struct vm *vm = watch->vm;
+	uint64_t per_second[LIMIT_KINDS];
+	char text[160];
+
+	if (!vm->backend.disk_number)
+		return;
+	io_max_read(vm->cgroup, vm->backend.disk_number, per_second);
+	if (!memcmp(per_second, vm->io_max, sizeof(per_second)))
+		return;
+	describe(per_second, text, sizeof(text));
+	log_info("limits by io.max for disk %u:%u: %s", major(vm->backend.disk_number),
+		 minor(vm->backend.disk_number), text);
+	vm_limits_set(vm, per_second);
+}
+
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct cgroup_watch *watch = data;
 
 	(void)events;
 	drain(fd);
-	if (!cgroup_gone(watch->vm->cgroup))
+	if (!cgroup_gone(watch->vm->cgroup)) {
+		watch_limits(watch);
+		take_limits(watch);
 		return 0;
+	}
 	log_info("the cgroup is gone: %s was removed", watch->vm->cgroup->path);
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
@@ -57,8 +117,11 @@ static int open_all(sd_event *event, struct cgroup_watch *watch)
 	if (watch->fd < 0)
 		return -errno;
 	err = watch_parent(watch);
+	if (!err)
+		err = watch_limits(watch);
 	if (err)
 		return err;
+	take_limits(watch);
 	err = sd_event_add_io(event, &watch->source, watch->fd, EPOLLIN, on_change, watch);
 	return min(err, 0);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What becomes of the VM's cgroup while it is served: its removal ends us. Control thread only. */
+/*
+ * What becomes of the VM's cgroup while it is served: its io.max limits the VM, and its removal
+ * ends us. Control thread only.
+ */
 #ifndef NVRING_CGROUP_WATCH_H
 #define NVRING_CGROUP_WATCH_H
 
@@ -9,7 +12,7 @@ struct cgroup_watch;
 struct vm;
 
 /**
- * cgroup_watch_open() - watch a VM's cgroup
+ * cgroup_watch_open() - do as the VM's cgroup says, now and later
  * @event: the control thread's; ends with 0 when the cgroup is removed
  * @vm: vm->cgroup is set, or nothing is watched
  * @ret_watch: set, NULL when nothing is watched; free with cgroup_watch_close()

@@ -99,6 +99,8 @@ static void print_queue(struct json_object *queue)
 		       number_of(queue, "size"), number_of(queue, "in_flight"),
 		       *broken ? " BROKEN: " : "", broken);
 	}
+	if (number_of(json_object_object_get(queue, "limit"), "held"))
+		print_counters("limit", json_object_object_get(queue, "limit"));
 	print_counters("counters", json_object_object_get(queue, "counters"));
 	print_latency(json_object_object_get(queue, "latency"));
 	if (!direct)
@@ -118,6 +120,10 @@ static void print_status(struct json_object *status)
 	       is_true(disk, "read_only") ? ", read-only" : "",
 	       is_true(status, "connected") ? "connected" : "not connected",
 	       text_of(status, "engine"), number_of(status, "pid"));
+	if (*text_of(status, "cgroup"))
+		printf("cgroup %s\n", text_of(status, "cgroup"));
+	if (json_object_object_get(status, "limits"))
+		print_counters("limits", json_object_object_get(status, "limits"));
 	for (size_t i = 0; i < json_object_array_length(queues); i++)
 		print_queue(json_object_array_get_idx(queues, i));
 }

@@ -58,6 +58,8 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->one = 1;
 	direct->sweep_delay[0] = 0;
 	direct->sweep_delay[1] = SWEEP_NS;
+	direct->turn_armed = 0;
+	direct->debt_until = 0;
 	direct->reported = 0;
 	direct->attention = 0;
 	direct->foreign = 0;

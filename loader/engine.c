@@ -8,6 +8,7 @@
 #include "chooser.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
+#include "vm_limits.h"
 #include "log.h"
 #include "loop.h"
 #include "poller.h"
@@ -65,6 +66,8 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 	if (!vm->maps_heard) {
 		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
 		if (!err)
+			vm_limits_share(vm, &vm->maps->vm->limits);
+		if (!err)
 			err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
 		if (err)
 			return engine_refuse(ret_why, err, "the kernel refuses BPF maps");
@@ -96,6 +99,7 @@ static void enter_worker(struct vhost_queue *queue)
 	queue->engine = ENGINE_WORKER;
 	queue->direct = NULL;
 	queue->counters = &queue->stats->counters;
+	queue->state.limit.chunk = LIMIT_CHUNK_NS;
 	worker_add_queue(queue->worker, queue);
 }
 
@@ -323,6 +327,7 @@ void engine_close(struct vm *vm)
 	if (vm->maps_heard)
 		worker_listen(&vm->workers[0], -1);
 	vm->maps_heard = false;
+	vm_limits_share(vm, NULL);
 	direct_maps_close(vm->maps);
 	vm->maps = NULL;
 }

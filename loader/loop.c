@@ -233,6 +233,7 @@ void loop_start(struct loop *loop)
 	direct->cq_next = 0;
 	direct->has_call = loop->queue->call_fd >= 0;
 	direct->pause = 0;
+	direct->state.limit.chunk = LIMIT_CHUNK_NS;
 	/* The first step arms the kick poll and looks at the avail ring. */
 	direct->kick_armed = 0;
 	__atomic_store_n(&direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);

@@ -263,6 +263,7 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 	direct->cq_next = direct->cq_seen = ring->cq_next;
 	poller_set_call(poller, queue);
 	direct->kick_armed = 1;
+	direct->state.limit.chunk = LIMIT_CHUNK_POLLER_NS;
 	ring->serves = true;
 	__atomic_store_n(&direct->mode, DIRECT_ON, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&direct->poller, 1, __ATOMIC_SEQ_CST);

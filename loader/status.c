@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
+#include "cgroup.h"
 #include "chooser.h"
 #include "counters.h"
 #include "direct.h"
 #include "json_add.h"
 #include "latency.h"
 #include "util.h"
+#include "vm_limits.h"
 
 static uint32_t in_flight(const struct vhost_queue *queue)
 {
@@ -51,6 +53,7 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_add_number(object, "pause_us", queue->pause_ns / 1000);
 	json_add_number(object, "in_flight", in_flight(queue));
 	json_add_text(object, "broken", fault(queue));
+	json_object_object_add(object, "limit", vm_limits_queue_json(queue));
 	json_object_object_add(object, "counters", counters_json(queue));
 	json_object_object_add(object, "direct", counters_direct_json(queue));
 	json_object_object_add(object, "latency", all_latency_json(queue->stats));
@@ -79,6 +82,8 @@ struct json_object *status_json(struct vm *vm)
 	json_add_number(top, "pid", (uint64_t)getpid());
 	json_add_text(top, "name", vm->options.name);
 	json_object_object_add(top, "disk", disk_json(vm));
+	json_add_text(top, "cgroup", vm->cgroup ? vm->cgroup->path : NULL);
+	json_object_object_add(top, "limits", vm_limits_json(vm));
 	json_add_bool(top, "connected", vm->connected);
 	json_add_text(top, "engine", engine_name(vm->options.engine));
 	for (uint32_t i = 0; i < vm->options.queues; i++)

@@ -66,3 +66,21 @@ int sysfs_device_name(const char *path, char *ret_name, size_t size)
 	snprintf(ret_name, size, "%s", name ? name + 1 : target);
 	return 0;
 }
+
+dev_t sysfs_whole_disk(dev_t device)
+{
+	unsigned int of_disk[2];
+	char text[64];
+
+	if (sysfs_read(text, sizeof(text), "/sys/dev/block/%u:%u/dev", major(device),
+		       minor(device)))
+		return 0;
+	if (sysfs_read(text, sizeof(text), "/sys/dev/block/%u:%u/partition", major(device),
+		       minor(device)))
+		return device;
+	if (sysfs_read(text, sizeof(text), "/sys/dev/block/%u:%u/../dev", major(device),
+		       minor(device)) ||
+	    sscanf(text, "%u:%u", &of_disk[0], &of_disk[1]) != 2)
+		return 0;
+	return makedev(of_disk[0], of_disk[1]);
+}

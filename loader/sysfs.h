@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util.h"
 
@@ -36,5 +37,13 @@ uint64_t sysfs_number(uint64_t otherwise, const char *format, ...) _printf_(2, 3
  * Return: 0, -ENOTBLK when @path is no device, or -errno.
  */
 int sysfs_device_name(const char *path, char *ret_name, size_t size);
+
+/**
+ * sysfs_whole_disk() - the disk that a block device is, or is a partition of
+ * @device: a block device's number, such as a file's st_dev
+ *
+ * Return: its number, or 0 where there is no such device, as for btrfs or a network's file system.
+ */
+dev_t sysfs_whole_disk(dev_t device);
 
 #endif

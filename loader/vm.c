@@ -67,6 +67,7 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	vm->options = *options;
 	vm->direct_asked = options->engine != ENGINE_WORKER;
 	vm->inflight_map = -1;
+	vm->limits = &vm->own_limits;
 	vm->backend.fd = -1;
 	vm->backend.claim_fd = -1;
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)

@@ -35,6 +35,9 @@ struct vm_options {
 struct vm {
 	struct vm_options options;
 	struct backend backend;
+	struct limits *limits; /* in force; where BPF has them, once there are maps */
+	struct limits own_limits;
+	uint64_t io_max[LIMIT_KINDS]; /* what they were made of: units a second, 0 for no limit */
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct guest_map map;
 	pid_t front_pid;    /* the front-end's process while one is connected */

@@ -22,10 +22,10 @@
 #include "worker_io.h"
 #include "worker_poll.h"
 
-#define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
-#define SPIN_PROOF	8	/* short sleeps in a row before it grows */
-#define SWEEP_SLEEP_S	1	/* between looks at queues that BPF serves */
-#define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
+#define SPIN_FIRST_NS	4000	      /* what spinning starts with when it seems worth it */
+#define SPIN_PROOF	8	      /* short sleeps in a row before it grows */
+#define SWEEP_SLEEP_NS	1000000000ULL /* between looks at queues that BPF serves */
+#define POLLED_SLEEP_NS 1000000	      /* sleep while a queue has no kick fd and must be looked at */
 
 static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
 {
@@ -121,7 +121,7 @@ static void enter(struct worker *worker)
 
 static bool turn(struct worker *worker)
 {
-	uint32_t work;
+	uint32_t work, count = worker->queue_count;
 
 	worker->now = 0;
 	work = reap(worker);
@@ -131,7 +131,12 @@ static bool turn(struct worker *worker)
 		publish(worker);
 	if (sigbus_seen())
 		break_all(worker);
-	for (uint32_t i = 0; i < worker->queue_count; i++)
+	/* In turns: what a limit has left goes to the first that has something waiting. */
+	if (++worker->first >= count)
+		worker->first = 0;
+	for (uint32_t i = worker->first; i < count; i++)
+		work += worker_io_serve(worker, worker->queues[i]);
+	for (uint32_t i = 0; i < worker->first; i++)
 		work += worker_io_serve(worker, worker->queues[i]);
 	enter(worker);
 	publish(worker);
@@ -154,7 +159,7 @@ static void answer_call(struct worker *worker)
 /* Requests wait, or the ring was just found broken and nobody was told yet. */
 static bool wants_service(struct vhost_queue *queue)
 {
-	if (queue->paused)
+	if (queue->paused || worker_io_turn(queue))
 		return false;
 	return virtqueue_pending(&queue->state, &queue->vring) ||
 	       (queue->state.flags & QUEUE_BROKEN && !queue->fault_reported);
@@ -204,17 +209,27 @@ static void adapt_spin(struct worker *worker, uint64_t slept_ns)
 	}
 }
 
-/* Ask for doorbells on every queue; true when one need not be waited for. */
-static bool kicks_on(struct worker *worker, bool *ret_polled)
+/*
+ * Ask for doorbells on every queue; true when one need not be waited for. A queue that waits for
+ * its turn needs none: @ret_turn is when the first of these has it.
+ */
+static bool kicks_on(struct worker *worker, bool *ret_polled, uint64_t *ret_turn)
 {
 	bool pending = false;
+	uint64_t turn;
 
 	*ret_polled = false;
+	*ret_turn = UINT64_MAX;
 	for (uint32_t i = 0; i < worker->queue_count; i++) {
 		struct vhost_queue *queue = worker->queues[i];
 
 		if (queue->paused)
 			continue;
+		turn = worker_io_turn(queue);
+		if (turn) {
+			*ret_turn = min(*ret_turn, turn);
+			continue;
+		}
 		*ret_polled |= queue->kick_fd < 0;
 		virtqueue_kicks_on(&queue->state, &queue->vring);
 		pending |= wants_service(queue);
@@ -234,7 +249,7 @@ static bool sweep(struct worker *worker)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool any = false;
 
-	if (now - worker->swept_ns < SWEEP_SLEEP_S * 1000000000ULL)
+	if (now - worker->swept_ns < SWEEP_SLEEP_NS)
 		return true;
 	for (uint32_t i = 0; i < worker->helped_count; i++)
 		any |= worker_help_sweep(worker->helped[i]);
@@ -244,17 +259,23 @@ static bool sweep(struct worker *worker)
 
 static void sleep_until_event(struct worker *worker)
 {
-	struct __kernel_timespec limit = { .tv_nsec = POLLED_SLEEP_NS };
 	bool polled, sweeps = worker->helped_count && sweep(worker);
+	uint64_t start, turn, longest = UINT64_MAX;
+	struct __kernel_timespec limit;
 	struct io_uring_cqe *cqe;
-	uint64_t start;
 
-	if (!kicks_on(worker, &polled)) {
-		if (!polled && sweeps)
-			limit = (struct __kernel_timespec){ .tv_sec = SWEEP_SLEEP_S };
+	if (!kicks_on(worker, &polled, &turn)) {
 		start = clock_ns(CLOCK_MONOTONIC);
+		if (polled)
+			longest = POLLED_SLEEP_NS;
+		else if (sweeps)
+			longest = SWEEP_SLEEP_NS;
+		if (turn != UINT64_MAX)
+			longest = min(longest, turn > start ? turn - start : 0);
+		limit.tv_sec = (long long)(longest / 1000000000);
+		limit.tv_nsec = (long long)(longest % 1000000000);
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
-						 polled || sweeps ? &limit : NULL, NULL);
+						 longest == UINT64_MAX ? NULL : &limit, NULL);
 		adapt_spin(worker, clock_ns(CLOCK_MONOTONIC) - start);
 	}
 	kicks_off(worker);

@@ -54,6 +54,7 @@ struct worker {
 	struct io_uring ring;
 	struct vhost_queue *queues[WORKER_QUEUES_MAX];
 	uint32_t queue_count;
+	uint32_t first;				       /* of the queues, in the next turn */
 	struct vhost_queue *helped[WORKER_QUEUES_MAX]; /* BPF serves them, and calls us at times */
 	uint32_t helped_count;
 	struct ring_buffer *calls; /* BPF's, or NULL */

@@ -89,7 +89,7 @@ static bool expected(const struct vhost_queue *queue)
 	const struct direct_queue *direct = queue->direct;
 
 	if (load_once(&direct->state.in_flight) || load_once(&direct->sweep_armed) ||
-	    load_once(&direct->look_armed))
+	    load_once(&direct->look_armed) || load_once(&direct->turn_armed))
 		return true;
 	return !(load_once(&direct->state.flags) & QUEUE_BROKEN) &&
 	       vring_avail_idx(&queue->vring) != load_once(&direct->state.last_avail);

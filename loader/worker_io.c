@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "completion.h"
+#include "direct.h"
 #include "guest_buffers.h"
 #include "log.h"
 #include "notify.h"
 #include "sqe.h"
 #include "used.h"
+#include "vm.h"
 #include "worker_help.h"
 
 _Static_assert(sizeof(struct segment) == sizeof(struct iovec), "the kernel reads it as iovec");
@@ -181,39 +183,122 @@ void worker_io_report(struct vhost_queue *queue)
 		log_warn("queue %u: error eventfd: %m", queue->index);
 }
 
-bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+/* Read the request at @head; false when the queue broke. */
+static bool parse(struct worker *worker, struct vhost_queue *queue, uint16_t head)
 {
-	const struct disk *disk = &worker->backend->disk;
 	struct io *io = &queue->ios[head];
 
-	if (request_parse(&queue->state, &queue->vring, worker->memory, disk, head, &worker->table,
-			  &io->request))
+	if (request_parse(&queue->state, &queue->vring, worker->memory, &worker->backend->disk,
+			  head, &worker->table, &io->request))
 		return false;
 	io->queue = queue;
 	io->request.self = (uintptr_t)&io->request;
 	io->bounce = NULL;
-	io->busy = true;
-	io->started = 0;
-	drive(worker, io,
-	      io->request.status == REQUEST_STATUS_PENDING ? command_next(disk, &io->request)
-							   : COMMAND_DONE);
 	return true;
 }
 
-/* Take @head over into our hands and start it; false when the queue broke. */
-static bool start_taken(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+/* Set going what was read. */
+static void go(struct worker *worker, struct io *io)
 {
+	enum command_step step = COMMAND_DONE;
+
+	io->busy = true;
+	io->started = 0;
+	if (io->request.status == REQUEST_STATUS_PENDING)
+		step = command_next(&worker->backend->disk, &io->request);
+	drive(worker, io, step);
+}
+
+/* Whether the request at @head is to wait for its turn. */
+static bool waits(struct vhost_queue *queue, uint16_t head)
+{
+	const struct request *request = &queue->ios[head].request;
+	struct limits *limits = load_once(&queue->vm->limits);
+	struct request_weight weight;
+
+	if (!load_once(&limits->on) || request->status != REQUEST_STATUS_PENDING)
+		return false;
+	weight = request_weight(request);
+	return !limit_start(limits, &queue->state.limit, clock_ns(CLOCK_MONOTONIC),
+			    (int)weight.write, weight.bytes);
+}
+
+/* A request that was taken before anything was known of it: those to come wait for it. */
+static void charge(struct vhost_queue *queue, uint16_t head)
+{
+	const struct request *request = &queue->ios[head].request;
+	struct limits *limits = load_once(&queue->vm->limits);
+	struct request_weight weight;
+	uint64_t now, until;
+
+	if (!load_once(&limits->on) || request->status != REQUEST_STATUS_PENDING)
+		return;
+	weight = request_weight(request);
+	now = clock_ns(CLOCK_MONOTONIC);
+	until = limit_charge(limits, now, (int)weight.write, weight.bytes);
+	if (queue->direct)
+		store_once(&queue->direct->debt_until, until);
+	else
+		limit_owes(&queue->state.limit, now, until);
+}
+
+bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+{
+	if (!parse(worker, queue, head))
+		return false;
+	if (!queue->direct->slot[head].paid)
+		charge(queue, head);
+	go(worker, &queue->ios[head]);
+	return true;
+}
+
+/* Start what was read at @head, which is in our hands from now on. */
+static void start(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+{
+	inflight_take(queue->inflight, head, queue->inflight_counter++);
+	queue->state.in_flight++;
+	go(worker, &queue->ios[head]);
+}
+
+/* Take the next request and start it; false when there is none to start any more. */
+static bool take(struct worker *worker, struct vhost_queue *queue)
+{
+	int head = virtqueue_take(&queue->state, &queue->vring);
+
+	if (head < 0)
+		return false;
 	if (queue->ios[head].busy) {
 		virtqueue_break(&queue->state, QUEUE_FAULT_HEAD_BUSY);
 		return false;
 	}
-	inflight_take(queue->inflight, head, queue->inflight_counter++);
-	queue->state.in_flight++;
-	if (worker_io_start(worker, queue, head))
-		return true;
-	inflight_drop(queue->inflight, head);
-	queue->state.in_flight--;
-	return false;
+	if (!parse(worker, queue, (uint16_t)head))
+		return false;
+	if (waits(queue, (uint16_t)head)) {
+		virtqueue_untake(&queue->state);
+		return false;
+	}
+	start(worker, queue, (uint16_t)head);
+	return true;
+}
+
+uint64_t worker_io_turn(const struct vhost_queue *queue)
+{
+	const struct limit_share *share = &queue->state.limit;
+
+	if (!share->until ||
+	    !limit_waits(load_once(&queue->vm->limits), share, clock_ns(CLOCK_MONOTONIC)))
+		return 0;
+	return share->until;
+}
+
+/* Whether nothing is to be started for now. */
+static bool held(struct vhost_queue *queue)
+{
+	struct limits *limits = load_once(&queue->vm->limits);
+	struct limit_share *share = &queue->state.limit;
+
+	return limit_applies(limits, share) &&
+	       limit_holds(limits, share, clock_ns(CLOCK_MONOTONIC));
 }
 
 uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
@@ -221,15 +306,10 @@ uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
 	struct queue_state *state = &queue->state;
 	uint16_t pending = 0, taken = 0, from = state->last_avail;
 
-	if (!queue->paused)
+	if (!queue->paused && !held(queue))
 		pending = virtqueue_pending(state, &queue->vring);
-	while (taken < pending) {
-		int head = virtqueue_take(state, &queue->vring);
-
-		if (head < 0 || !start_taken(worker, queue, (uint16_t)head))
-			break;
+	while (taken < pending && take(worker, queue))
 		taken++;
-	}
 	queue->counters->requests += (uint16_t)(state->last_avail - from);
 	if (state->flags & QUEUE_BROKEN)
 		worker_io_report(queue);
@@ -240,8 +320,12 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 			uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++) {
-		if (!start_taken(worker, queue, heads[i]))
+		if (!parse(worker, queue, heads[i])) {
+			inflight_drop(queue->inflight, heads[i]);
 			break;
+		}
+		charge(queue, heads[i]);
+		start(worker, queue, heads[i]);
 		queue->counters->resubmitted++;
 	}
 	if (queue->state.flags & QUEUE_BROKEN)

@@ -26,8 +26,8 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 			uint16_t count);
 
 /**
- * worker_io_start() - parse a request that was taken and set it going
- * @worker: the queue's worker, or the one that helps with it
+ * worker_io_start() - parse a request that BPF took and handed over, and set it going
+ * @worker: the one that helps with the queue
  * @queue: the queue
  * @head: below the queue size; its slot is free
  *
@@ -42,6 +42,9 @@ static inline uint64_t worker_io_clock(struct worker *worker)
 		worker->now = clock_ns(CLOCK_MONOTONIC);
 	return worker->now;
 }
+
+/* worker_io_turn() - CLOCK_MONOTONIC ns at which a queue that is limited may start more, 0: now */
+uint64_t worker_io_turn(const struct vhost_queue *queue);
 
 /* worker_io_report() - say why a queue was stopped, once */
 void worker_io_report(struct vhost_queue *queue);

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# limit ENGINE...: io.max of cgroups, all engines at once, each with a range of one drive; TAP. Rates
+# are requests completed, as the daemon counts them, by the test host's clock.
+set -u
+cd /tree
+. tests/lib/tap.sh
+engines=("$@")
+dir=$(mktemp -d)
+cgroups=/sys/fs/cgroup
+blocks=65536 # of 512 bytes, for each
+declare -A daemon=() load=() cgroup=() from=() to=() cpu_from=() cpu_to=()
+trap 'kill -KILL "${daemon[@]}" "${load[@]}" 2>/dev/null' EXIT
+
+for disk in /sys/class/block/nvme0n?; do
+	[ "$(cat "$disk/queue/logical_block_size")" != 512 ] || break
+done
+number=$(cat "$disk/dev")
+disk=${disk##*/nvme}
+
+# start NAME CGROUP [OPTION...]: a daemon for it
+start() {
+	mkdir -p "$cgroups/$2"
+	cgroup[$1]=$2
+	build/nvring serve --socket "$dir/$1" --control "$dir/$1.control" --device "/dev/ng$disk" \
+		--range $((${#daemon[@]} * blocks))+$blocks --queues 2 --cgroup "$2" --name "$1" \
+		"${@:3}" 2>"/results/$1.log" &
+	daemon[$1]=$!
+	for _ in $(seq 200); do
+		[ ! -S "$dir/$1.control" ] || return 0
+		sleep 0.1
+	done
+	cat "/results/$1.log" >&2
+	echo "Bail out! $1 does not serve"
+	exit 1
+}
+
+# load NAME OPTION...: a front-end in its cgroup
+load() {
+	(
+		echo $BASHPID >"$cgroups/${cgroup[$1]}/cgroup.procs"
+		exec build/tests/front/loadgen --socket "$dir/$1" --sleep --event-idx "${@:2}"
+	) >"$dir/$1.load" 2>&1 &
+	load[$1]=$!
+}
+
+unload() {
+	kill "${load[@]}" 2>/dev/null
+	wait "${load[@]}" 2>/dev/null
+	load=()
+}
+
+# limit NAME WORD...: in its io.max
+limit() {
+	echo "$number ${*:2}" >"$cgroups/${cgroup[$1]}/io.max"
+}
+
+# sample NAME: "TIME COMPLETED...", ns, and requests of each of two queues
+sample() {
+	build/nvring status --control "$dir/$1.control" --json |
+		jq -r '[.now_ns, .queues[].counters.completed] | @tsv'
+}
+
+# cpu NAME: ns that its daemon's threads used
+cpu() {
+	cat /proc/"${daemon[$1]}"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f", n }'
+}
+
+# window SECONDS: measure everyone who has a load
+window() {
+	local name
+
+	for name in "${!load[@]}"; do
+		from[$name]=$(sample "$name")
+		cpu_from[$name]=$(cpu "$name")
+	done
+	sleep "$1"
+	for name in "${!load[@]}"; do
+		to[$name]=$(sample "$name")
+		cpu_to[$name]=$(cpu "$name")
+	done
+}
+
+# rate NAME: requests a second in the last window
+rate() {
+	set -- ${from[$1]} ${to[$1]}
+	echo $((($5 + $6 - $2 - $3) * 1000000000 / ($4 - $1)))
+}
+
+# share NAME: percent of a CPU in the last window
+share() {
+	local -a time=(${from[$1]} ${to[$1]})
+
+	echo $(((cpu_to[$1] - cpu_from[$1]) * 100 / (time[3] - time[0])))
+}
+
+# even NAME: both queues got the same in the last window, to 10%
+even() {
+	local one two
+
+	set -- "$1" ${from[$1]} ${to[$1]}
+	one=$(($6 - $3)) two=$(($7 - $4))
+	ok $((one * 10 > two * 11 || two * 10 > one * 11)) \
+		"$1: its queues got the same: $one and $two requests"
+}
+
+# kept NAME WANTED WHAT: the rate is within 5% of that
+kept() {
+	local got
+
+	got=$(rate "$1")
+	ok $((got * 100 < $2 * 95 || got * 100 > $2 * 105)) \
+		"$1: $3: $got requests a second, $2 wanted, for $(share "$1")% of a CPU"
+}
+
+# Cgroups and daemons first, the controller later: its files come when it is enabled.
+for engine in "${engines[@]}"; do
+	start "$engine" "slice-$engine/vm" --engine "$engine"
+done
+start free free
+echo +io >$cgroups/cgroup.subtree_control
+for engine in "${engines[@]}"; do
+	echo +io >"$cgroups/slice-$engine/cgroup.subtree_control"
+done
+
+# The worker's limit is that of the cgroup above.
+for engine in "${engines[@]}"; do
+	limit "$engine" riops=400
+done
+limit worker riops=4000
+echo "$number riops=400" >$cgroups/slice-worker/io.max
+load free --rate 100 --depth 4 --seconds 100
+for engine in "${engines[@]}"; do
+	load "$engine" --bs 16384 --depth 16 --queues 2 --seconds 100
+done
+sleep 1
+window 20
+for engine in "${engines[@]}"; do
+	kept "$engine" 400 "riops"
+	even "$engine"
+	check "$engine: status has the limit, and that it held requests" test "$(build/nvring status \
+		--control "$dir/$engine.control" --json |
+		jq '.limits == {riops: 400} and ([.queues[].limit.held] | min > 10)')" = true
+done
+kept free 100 "not limited, beside them"
+
+for engine in "${engines[@]}"; do
+	limit "$engine" riops=max rbps=$((250 * 16384))
+done
+echo "$number riops=max" >$cgroups/slice-worker/io.max
+sleep 0.5
+window 10
+for engine in "${engines[@]}"; do
+	kept "$engine" 250 "changed to rbps"
+done
+
+for engine in "${engines[@]}"; do
+	limit "$engine" rbps=max
+done
+sleep 0.5
+window 4
+for engine in "${engines[@]}"; do
+	ok $(($(rate "$engine") < 600)) "$engine: unlimited again: $(rate "$engine") requests a second"
+done
+unload
+
+# Writes, while reads may next to nothing.
+for engine in "${engines[@]}"; do
+	limit "$engine" riops=1 rbps=1 wiops=300
+	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 100
+done
+sleep 1
+window 10
+for engine in "${engines[@]}"; do
+	kept "$engine" 300 "wiops"
+	limit "$engine" wiops=max wbps=$((200 * 4096))
+done
+sleep 0.5
+window 10
+for engine in "${engines[@]}"; do
+	kept "$engine" 200 "wbps"
+done
+unload
+diag "poller's program did not run where it ran already: $(sed -n 's/^recursion_misses:[[:space:]]*//p' \
+	/proc/"${daemon[poller]}"/fdinfo/* | xargs) times"
+
+for engine in "${engines[@]}"; do
+	[ "$engine" = worker ] ||
+		check "$engine: it served" test -z "$(grep 'served by a worker' "/results/$engine.log")"
+	rmdir "$cgroups/slice-$engine/vm"
+	wait "${daemon[$engine]}"
+	ok $? "$engine: ends with its cgroup"
+done
+tap_done
