@@ -22,10 +22,9 @@
 #include "worker_io.h"
 #include "worker_poll.h"
 
-#define SPIN_FIRST_NS	4000	      /* what spinning starts with when it seems worth it */
-#define SPIN_PROOF	8	      /* short sleeps in a row before it grows */
-#define SWEEP_SLEEP_NS	1000000000ULL /* between looks at queues that BPF serves */
-#define POLLED_SLEEP_NS 1000000	      /* sleep while a queue has no kick fd and must be looked at */
+#define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
+#define SPIN_PROOF	8	/* short sleeps in a row before it grows */
+#define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
 static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
 {
@@ -243,33 +242,40 @@ static void kicks_off(struct worker *worker)
 		virtqueue_kicks_off(&worker->queues[i]->state, &worker->queues[i]->vring);
 }
 
-/* Look after queues that BPF serves, once a second; false when none needs that. */
-static bool sweep(struct worker *worker)
+/* How long until queues that BPF serves are to be looked after, UINT64_MAX when none needs that. */
+static uint64_t next_sweep(const struct worker *worker)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	bool any = false;
+	uint64_t next = UINT64_MAX;
 
-	if (now - worker->swept_ns < SWEEP_SLEEP_NS)
-		return true;
 	for (uint32_t i = 0; i < worker->helped_count; i++)
-		any |= worker_help_sweep(worker->helped[i]);
-	worker->swept_ns = any ? now : 0;
-	return any;
+		next = min(next, worker_help_interval(worker->helped[i]));
+	return next;
+}
+
+/* Look after them, if it is time; as above. */
+static uint64_t sweep(struct worker *worker)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), next = next_sweep(worker);
+
+	if (next == UINT64_MAX || now - worker->swept_ns < next)
+		return next;
+	for (uint32_t i = 0; i < worker->helped_count; i++)
+		worker_help_sweep(worker->helped[i]);
+	worker->swept_ns = now;
+	return next;
 }
 
 static void sleep_until_event(struct worker *worker)
 {
-	bool polled, sweeps = worker->helped_count && sweep(worker);
-	uint64_t start, turn, longest = UINT64_MAX;
+	uint64_t start, turn, longest = sweep(worker);
 	struct __kernel_timespec limit;
 	struct io_uring_cqe *cqe;
+	bool polled;
 
 	if (!kicks_on(worker, &polled, &turn)) {
 		start = clock_ns(CLOCK_MONOTONIC);
 		if (polled)
 			longest = POLLED_SLEEP_NS;
-		else if (sweeps)
-			longest = SWEEP_SLEEP_NS;
 		if (turn != UINT64_MAX)
 			longest = min(longest, turn > start ? turn - start : 0);
 		limit.tv_sec = (long long)(longest / 1000000000);

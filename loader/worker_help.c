@@ -8,6 +8,10 @@
 #include "vm.h"
 #include "worker_io.h"
 
+/* Between looks. A queue that is limited has timers alone to bring BPF, one of 0.1 s among them. */
+#define LOOK_NS		1000000000ULL
+#define LOOK_LIMITED_NS 250000000ULL
+
 static void give(struct direct_queue *direct, uint16_t value)
 {
 	uint32_t tail = direct->returned_tail;
@@ -95,13 +99,20 @@ static bool expected(const struct vhost_queue *queue)
 	       vring_avail_idx(&queue->vring) != load_once(&direct->state.last_avail);
 }
 
-bool worker_help_sweep(struct vhost_queue *queue)
+uint64_t worker_help_interval(const struct vhost_queue *queue)
+{
+	if (queue->engine == ENGINE_LOOP)
+		return UINT64_MAX; /* it misses nothing */
+	return load_once(&queue->direct->state.limit.until) ? LOOK_LIMITED_NS : LOOK_NS;
+}
+
+void worker_help_sweep(struct vhost_queue *queue)
 {
 	uint64_t runs;
 	bool waits;
 
 	if (queue->engine != ENGINE_POLLER)
-		return queue->engine != ENGINE_LOOP; /* it is being started */
+		return; /* it is being started */
 	runs = load_once(&queue->stats->direct.runs);
 	waits = expected(queue);
 	if (waits && queue->sweep_waits && queue->sweep_runs == runs) {
@@ -110,5 +121,4 @@ bool worker_help_sweep(struct vhost_queue *queue)
 	}
 	queue->sweep_waits = waits;
 	queue->sweep_runs = runs;
-	return true;
 }

@@ -26,15 +26,21 @@ void worker_help_return(struct vhost_queue *queue, const struct request *request
 void worker_help_publish(struct vhost_queue *queue);
 
 /**
- * worker_help_sweep() - look after a queue, once a second
+ * worker_help_interval() - how often a queue is to be looked after
+ * @queue: a queue the worker helps with
+ *
+ * Return: ns, UINT64_MAX for never.
+ */
+uint64_t worker_help_interval(const struct vhost_queue *queue);
+
+/**
+ * worker_help_sweep() - look after a queue
  * @queue: a queue the worker helps with
  *
  * BPF can miss events, even that of the timeout which is to bring it back (bpf/poller.bpf.c), and
  * an idle queue's one doorbell. One that has something to wait for, and did not run since the last
  * look, is brought back.
- *
- * Return: whether the queue is to be looked after.
  */
-bool worker_help_sweep(struct vhost_queue *queue);
+void worker_help_sweep(struct vhost_queue *queue);
 
 #endif

@@ -112,6 +112,26 @@ kept() {
 		"$1: $3: $got requests a second, $2 wanted, for $(share "$1")% of a CPU"
 }
 
+# keep SECONDS WANTED WHAT: everyone's engine keeps to that rate. When this emulated machine as a whole
+# stands still for longer than a limit makes up for, all are too slow: then once more, at most twice.
+# Too fast is too fast at once.
+keep() {
+	local try slow engine
+
+	for try in 1 2 3; do
+		window "$1"
+		slow=''
+		for engine in "${engines[@]}"; do
+			[ $(($(rate "$engine") * 100)) -ge $(($2 * 95)) ] || slow+=" $engine $(rate "$engine")"
+		done
+		[ -n "$slow" ] && [ $try != 3 ] || break
+		diag "$3: too slow, once more:$slow"
+	done
+	for engine in "${engines[@]}"; do
+		kept "$engine" "$2" "$3"
+	done
+}
+
 # Cgroups and daemons first, the controller later: its files come when it is enabled.
 for engine in "${engines[@]}"; do
 	start "$engine" "slice-$engine/vm" --engine "$engine"
@@ -122,20 +142,19 @@ for engine in "${engines[@]}"; do
 	echo +io >"$cgroups/slice-$engine/cgroup.subtree_control"
 done
 
-# The worker's limit is that of the cgroup above.
+# The first one's limit is that of the cgroup above.
 for engine in "${engines[@]}"; do
 	limit "$engine" riops=400
 done
-limit worker riops=4000
-echo "$number riops=400" >$cgroups/slice-worker/io.max
-load free --rate 100 --depth 4 --seconds 100
+limit "${engines[0]}" riops=4000
+echo "$number riops=400" >"$cgroups/slice-${engines[0]}/io.max"
+load free --rate 100 --depth 4 --seconds 200
 for engine in "${engines[@]}"; do
-	load "$engine" --bs 16384 --depth 16 --queues 2 --seconds 100
+	load "$engine" --bs 16384 --depth 16 --queues 2 --seconds 200
 done
 sleep 1
-window 20
+keep 20 400 riops
 for engine in "${engines[@]}"; do
-	kept "$engine" 400 "riops"
 	even "$engine"
 	check "$engine: status has the limit, and that it held requests" test "$(build/nvring status \
 		--control "$dir/$engine.control" --json |
@@ -146,12 +165,9 @@ kept free 100 "not limited, beside them"
 for engine in "${engines[@]}"; do
 	limit "$engine" riops=max rbps=$((250 * 16384))
 done
-echo "$number riops=max" >$cgroups/slice-worker/io.max
+echo "$number riops=max" >"$cgroups/slice-${engines[0]}/io.max"
 sleep 0.5
-window 10
-for engine in "${engines[@]}"; do
-	kept "$engine" 250 "changed to rbps"
-done
+keep 10 250 'changed to rbps'
 
 for engine in "${engines[@]}"; do
 	limit "$engine" rbps=max
@@ -165,23 +181,19 @@ unload
 
 # Writes, while reads may next to nothing.
 for engine in "${engines[@]}"; do
-	limit "$engine" riops=1 rbps=1 wiops=300
-	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 100
+	limit "$engine" riops=10 rbps=40960 wiops=300
+	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 200
 done
 sleep 1
-window 10
+keep 10 300 wiops
 for engine in "${engines[@]}"; do
-	kept "$engine" 300 "wiops"
 	limit "$engine" wiops=max wbps=$((200 * 4096))
 done
 sleep 0.5
-window 10
-for engine in "${engines[@]}"; do
-	kept "$engine" 200 "wbps"
-done
+keep 10 200 wbps
 unload
 diag "poller's program did not run where it ran already: $(sed -n 's/^recursion_misses:[[:space:]]*//p' \
-	/proc/"${daemon[poller]}"/fdinfo/* | xargs) times"
+	/proc/"${daemon[poller]}"/fdinfo/* 2>/dev/null | xargs) times"
 
 for engine in "${engines[@]}"; do
 	[ "$engine" = worker ] ||
