@@ -29,6 +29,15 @@ char LICENSE[] SEC("license") = "GPL";
 
 __u32 nvr_front; /* the process whose vCPUs ring */
 
+/* The VM's cgroup, where it has one (--cgroup): vCPUs outside it are left to the poller. */
+const volatile __u32 nvr_confined;
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nvr_cgroup SEC(".maps");
+
 /* By eventfd id: the number of the queue. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -123,6 +132,8 @@ int BPF_PROG(nvr_doorbell, struct kvm_vcpu *vcpu, struct kvm_io_device *device, 
 	id = BPF_CORE_READ(ioeventfd, eventfd, id);
 	index = bpf_map_lookup_elem(&nvr_doorbells, &id);
 	if (!index || !dispatch_rings(ioeventfd, addr))
+		return 0;
+	if (nvr_confined && bpf_current_task_under_cgroup(&nvr_cgroup, 0) != 1)
 		return 0;
 	queue = bpf_map_lookup_elem(&nvr_queues, index);
 	if (queue && queue->mode == DIRECT_ON)

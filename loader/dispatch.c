@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf_util.h"
+#include "cgroup.h"
 #include "direct_maps.h"
 #include "log.h"
 #include "pins.h"
@@ -28,20 +29,24 @@ struct dispatch {
 	int doorbell[DIRECT_QUEUES_MAX]; /* eventfd id, -1 while not served */
 };
 
-static int open_object(struct dispatch *dispatch, bool helpers)
+static int open_object(struct dispatch *dispatch, const struct vm *vm, bool helpers)
 {
+	__u32 confined = vm->cgroup != NULL;
+
 	if (helpers) {
 		dispatch->helpers = dispatch_helpers_bpf__open();
 		if (!dispatch->helpers)
 			return -errno;
 		dispatch->object = dispatch->helpers->obj;
 		dispatch->helpers->rodata->nvr_tgid = bpf_own_tgid();
+		dispatch->helpers->rodata->nvr_confined = confined;
 	} else {
 		dispatch->pages = dispatch_bpf__open();
 		if (!dispatch->pages)
 			return -errno;
 		dispatch->object = dispatch->pages->obj;
 		dispatch->pages->rodata->nvr_tgid = bpf_own_tgid();
+		dispatch->pages->rodata->nvr_confined = confined;
 	}
 	return 0;
 }
@@ -61,8 +66,18 @@ static int share(const struct dispatch *dispatch, const struct poller_object *po
 	return err;
 }
 
+static int confine(const struct dispatch *dispatch, const struct vm *vm)
+{
+	int map = bpf_object__find_map_fd_by_name(dispatch->object, "nvr_cgroup");
+	__u32 zero = 0;
+
+	if (!vm->cgroup)
+		return 0;
+	return bpf_map_update_elem(map, &zero, &vm->cgroup->fd, BPF_ANY) ? -errno : 0;
+}
+
 /* By the skeletons, which map the variables. */
-static int load(struct dispatch *dispatch)
+static int load(struct dispatch *dispatch, const struct vm *vm)
 {
 	struct dispatch_helpers_bpf *helpers = dispatch->helpers;
 	struct dispatch_bpf *pages = dispatch->pages;
@@ -78,6 +93,8 @@ static int load(struct dispatch *dispatch)
 		dispatch->front = &pages->bss->nvr_front;
 		dispatch->view = &pages->bss->nvr_view;
 	}
+	if (!err)
+		err = confine(dispatch, vm);
 	if (err)
 		return err;
 	program = bpf_object__find_program_by_name(dispatch->object, "nvr_doorbell");
@@ -94,7 +111,7 @@ int dispatch_open(struct vm *vm, const struct poller_object *poller, struct disp
 	if (!dispatch)
 		return engine_refuse(ret_why, -ENOMEM, "vCPU dispatch");
 	memset(dispatch->doorbell, -1, sizeof(dispatch->doorbell));
-	err = open_object(dispatch, poller->helpers);
+	err = open_object(dispatch, vm, poller->helpers);
 	if (!err)
 		err = direct_maps_share(vm->maps, dispatch->object);
 	if (!err)
@@ -102,7 +119,7 @@ int dispatch_open(struct vm *vm, const struct poller_object *poller, struct disp
 	if (!err)
 		err = share(dispatch, poller);
 	if (!err)
-		err = load(dispatch);
+		err = load(dispatch, vm);
 	if (err) {
 		dispatch_close(dispatch);
 		return engine_refuse(ret_why, err,

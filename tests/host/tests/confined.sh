@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# confined: a VM that leaves its cgroup while it runs: its doorbells are not served by its vCPUs any
+# more, but by the poller, as any other's; TAP.
+set -u
+cd /tree
+. tests/lib/tap.sh
+. tests/lib/daemon.sh
+engine=poller
+vm=/sys/fs/cgroup/vm
+control=$dir/control
+
+# counted NAME: of both queues so far
+counted() {
+	build/nvring status --control "$control" --json |
+		jq "[.queues[] | .counters[\"$1\"] // .direct[\"$1\"] // 0] | add"
+}
+
+mkdir $vm $vm/below
+daemon_start --device /dev/ng0n1 --queues 2 --vcpu-dispatch --control "$control" --cgroup $vm
+(
+	echo $BASHPID >$vm/below/cgroup.procs
+	exec tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 200 \
+		--socket "$socket" --log /results/guest.log rawverify size=1m
+) >/dev/null 2>&1 &
+guest=$!
+for _ in $(seq 600); do
+	inside=$(counted 'by vCPUs')
+	[ "$inside" -lt 50 ] || break
+	sleep 0.1
+done
+ok $((inside < 50)) "in a cgroup below it, vCPUs start requests: $inside"
+
+for pid in $(cat $vm/below/cgroup.procs); do
+	echo "$pid" >/sys/fs/cgroup/cgroup.procs
+done
+check "the VM is not in it any more" test -z "$(cat $vm/below/cgroup.procs)"
+inside=$(counted 'by vCPUs') before=$(counted requests)
+wait $guest
+ok $? "the guest is well"
+after=$(counted requests) outside=$(($(counted 'by vCPUs') - inside))
+ok $((after - before < 200)) "it sent more requests: $((after - before))"
+ok $((outside > 0)) "outside it, vCPUs start none: $outside"
+guest_points /results/guest.log
+daemon_end
+ok $? "the daemon ends well"
+check "its books balance" books_balance 200
+tap_done
