@@ -97,8 +97,8 @@ static int refuse(const char *path, int err)
 static int open_folder(const char *path, struct cgroup *cgroup)
 {
 	struct statfs statfs;
+	const char *rest = "";
 	struct mount mount;
-	const char *rest;
 	int err;
 
 	err = find_folder(path, &mount, cgroup->folder);
@@ -146,12 +146,15 @@ void cgroup_close(struct cgroup *cgroup)
 int cgroup_file(const struct cgroup *cgroup, uint32_t level, const char *name,
 		char ret_path[PATH_MAX])
 {
-	size_t length = strlen(cgroup->folder);
+	const char *folder = cgroup->folder;
+	size_t length = strlen(folder);
 
-	for (uint32_t up = 0; up < level; up++)
-		while (length && cgroup->folder[--length] != '/')
-			;
-	return snprintf(ret_path, PATH_MAX, "%.*s/%s", (int)length, cgroup->folder, name) < PATH_MAX
+	for (uint32_t up = 0; up < level && length; up++) {
+		do
+			length--;
+		while (length && folder[length] != '/');
+	}
+	return snprintf(ret_path, PATH_MAX, "%.*s/%s", (int)length, folder, name) < PATH_MAX
 		       ? 0
 		       : -ENAMETOOLONG;
 }
