@@ -37,7 +37,7 @@ LIBBPF_LIBS	= $(wildcard $(SYSROOT)/usr/lib/*/libbpf.a) -lelf -lz
 BPFTOOL		?= $(SYSROOT)/usr/sbin/bpftool
 endif
 
-PKGS	:= liburing libnvme json-c libsystemd
+PKGS	:= liburing libnvme json-c libsystemd libcap
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
 ALL_CFLAGS = -std=gnu17 -fno-strict-aliasing $(WARN) $(CFLAGS) $(SAN_FLAGS) -D_GNU_SOURCE \

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "parse.h"
 #include "pins.h"
+#include "privileges.h"
 #include "server.h"
 #include "sigbus.h"
 #include "unix_socket.h"
@@ -131,24 +132,42 @@ static void close_sockets(const struct settings *settings, int fd, int control_f
 	fd_close(fd);
 }
 
-static int serve_vm(const struct settings *settings, struct vm *vm)
+static int serve_vm(const struct settings *settings, struct vm *vm, int fd, int control_fd)
 {
 	enum engine engine = settings->disk.vm.engine;
 	char why[ENGINE_WHY_BYTES];
-	int fd, control_fd, err;
+	int err = vm_start(vm);
 
+	if (err)
+		return err;
 	if (engine != ENGINE_AUTO && engine_check(vm, engine, why)) {
 		log_error("--engine %s: %s; `nvring features` shows what this kernel allows",
 			  engine_name(engine), why);
 		return -EOPNOTSUPP;
 	}
-	err = open_sockets(settings, &fd, &control_fd);
-	if (err)
-		return err;
 	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
 		 (unsigned long long)vm->backend.disk.sectors, engine_name(engine),
 		 settings->socket ? settings->socket : "the inherited socket");
-	err = server_run(vm, fd, control_fd);
+	return server_run(vm, fd, control_fd);
+}
+
+/* Open everything, give up what opened it, and serve. */
+static int open_and_serve(const struct settings *settings, struct vm *vm)
+{
+	const struct privileges keep = {
+		.passthrough = vm->backend.disk.kind == DISK_NVME,
+		.socket = settings->socket,
+		.control = settings->control,
+		.pin_dir = settings->disk.vm.pin_dir,
+	};
+	int fd, control_fd, err;
+
+	err = open_sockets(settings, &fd, &control_fd);
+	if (err)
+		return err;
+	err = privileges_drop(&keep);
+	if (!err)
+		err = serve_vm(settings, vm, fd, control_fd);
 	close_sockets(settings, fd, control_fd);
 	return err;
 }
@@ -163,7 +182,7 @@ static int serve(const struct settings *settings)
 	raise_limits();
 	err = vm_create(&settings->disk.vm, &settings->disk.backend, &vm);
 	if (!err)
-		err = serve_vm(settings, vm);
+		err = open_and_serve(settings, vm);
 	vm_free(vm);
 	if (err)
 		sd_notifyf(0, "STATUS=%s", log_last_error());

@@ -15,7 +15,7 @@
 #include "sigbus.h"
 #include "vhost_user.h"
 
-static int start_workers(struct vm *vm)
+int vm_start(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->options.workers; i++) {
 		struct worker *worker = &vm->workers[i];
@@ -77,8 +77,6 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 		err = cgroup_open(options->cgroup, &vm->cgroup);
 	if (!err)
 		err = backend_open(backend, &vm->backend);
-	if (!err)
-		err = start_workers(vm);
 	if (err) {
 		vm_free(vm);
 		return err;

@@ -69,7 +69,7 @@ struct vm {
 };
 
 /**
- * vm_create() - open the back-end and start the workers
+ * vm_create() - open the back-end
  * @options: of the VM; copied, @options->name by reference
  * @backend: of its disk
  * @ret_vm: set; free with vm_free()
@@ -78,6 +78,14 @@ struct vm {
  */
 int vm_create(const struct vm_options *options, const struct backend_options *backend,
 	      struct vm **ret_vm);
+
+/**
+ * vm_start() - start the workers: from now on there is more than one thread
+ * @vm: from vm_create()
+ *
+ * Return: 0 or -errno; the cause is logged.
+ */
+int vm_start(struct vm *vm);
 
 /* vm_free() - stop everything and close it; @vm may be NULL */
 void vm_free(struct vm *vm);

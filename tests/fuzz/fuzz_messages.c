@@ -103,7 +103,7 @@ static void open_vm(void)
 	const struct backend_options backend = { .image = path, .buffered = true };
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
-	if (vm_create(&options, &backend, &vm))
+	if (vm_create(&options, &backend, &vm) || vm_start(vm))
 		fuzz_fail("no VM");
 }
 

@@ -6,7 +6,7 @@ dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
 run=$dir/run
 conf=$dir/conf
 manager_log=$dir/log
-nvring=build/nvring
+nvring=${NVRING:-build/nvring}
 manager_pid=
 fronts=()
 mkdir "$conf"

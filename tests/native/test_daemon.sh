@@ -273,7 +273,7 @@ upgrade() {
 	local old
 
 	manager_end
-	cp build/nvring "$dir/nvring"
+	cp "${NVRING:-build/nvring}" "$dir/nvring"
 	nvring=$dir/nvring
 	manager_start
 	image u1
@@ -283,7 +283,7 @@ upgrade() {
 		front_start $i
 		await vm_is $i .status.connected true
 	done
-	cp build/nvring "$dir/nvring.new" && mv "$dir/nvring.new" "$dir/nvring"
+	cp "${NVRING:-build/nvring}" "$dir/nvring.new" && mv "$dir/nvring.new" "$dir/nvring"
 	check "the old manager's are of its own version" vm_is u1 .outdated false
 	manager_end
 	manager_start
@@ -299,7 +299,7 @@ upgrade() {
 		ok $? "$i: the guest went on through the upgrade"
 	done
 	nv detach --all >/dev/null
-	nvring=build/nvring
+	nvring=${NVRING:-build/nvring}
 }
 
 # kernel_objects: BPF programs, maps and links there are

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the process that serves a VM gives up once it has opened what it serves: a guest that took
+ * it over has that disk, as before, and little else.
+ */
+#ifndef NVRING_PRIVILEGES_H
+#define NVRING_PRIVILEGES_H
+
+#include <stdbool.h>
+
+struct privileges {
+	bool passthrough;   /* NVMe commands are to be sent */
+	const char *socket; /* sockets' files that are to be removed at the end, or NULL */
+	const char *control;
+	const char *pin_dir; /* a bpffs that is not in /sys, or NULL */
+};
+
+/**
+ * privileges_drop() - keep what serving needs, for good
+ * @keep: what that is
+ *
+ * Before the first thread is started, as each has its own: capabilities but those of BPF (engines
+ * are chosen at run time) and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
+ * where the kernel has it, all files but /proc, /sys and /dev/zero, running programs, mounts, and
+ * other processes' memory.
+ *
+ * Return: 0, or -errno; the cause is logged.
+ */
+int privileges_drop(const struct privileges *keep);
+
+#endif
