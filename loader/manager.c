@@ -41,10 +41,13 @@ static void tell_systemd(const struct manager *manager)
 
 void manager_event(struct manager *manager, const char *vm, const char *what, const char *detail)
 {
-	bool bad = !strcmp(what, "failed") || !strcmp(what, "died");
+	int level = LOG_INFO;
 
-	log_line(bad ? LOG_WARNING : LOG_INFO, "%s: %s%s%s", vm, what, detail ? ": " : "",
-		 detail ? detail : "");
+	if (!strcmp(what, "failed") || !strcmp(what, "died"))
+		level = LOG_WARNING;
+	else if (strstr(what, "connected"))
+		level = LOG_DEBUG; /* the VM's process has logged it */
+	log_line(level, "%s: %s%s%s", vm, what, detail ? ": " : "", detail ? detail : "");
 	rpc_manager_event(manager, vm, what, detail);
 	tell_systemd(manager);
 }
@@ -91,6 +94,14 @@ struct vm_process *manager_add(struct manager *manager, const char *name,
 
 	if (!vm)
 		return NULL;
+	if (!access(vm->dir.path, F_OK)) {
+		snprintf(why, VM_DIR_WHY,
+			 "%s is there and not a VM of this manager's; end what uses it and remove "
+			 "it",
+			 vm->dir.path);
+		vm_process_free(vm);
+		return NULL;
+	}
 	err = vm_process_save(vm);
 	if (!err)
 		err = vm_process_start(vm);

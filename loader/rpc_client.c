@@ -139,7 +139,8 @@ static int talk(const struct talk *talk, struct json_object **ret_result)
 		log_error("control socket %s: %s%s", talk->path, strerror(-err),
 			  err == -ECONNRESET || err == -EPIPE
 				  ? "; only root and the daemon's own user are served"
-				  : "");
+			  : err == -ETIMEDOUT ? "; what was asked for may still be done"
+					      : "");
 	return err;
 }
 

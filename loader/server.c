@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "log.h"
 #include "rpc_vm.h"
+#include "unix_socket.h"
 #include "vhost_user.h"
 
 struct server {
@@ -65,11 +66,16 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 /* Tell who supervises us: systemd shows the words, the manager takes the number. */
 static void notify_front(pid_t pid)
 {
+	const char *supervisor = getenv("NOTIFY_SOCKET");
+	char text[128] = "STATUS=no front-end is connected\nX_NVRING_FRONT=0";
+
+	if (!supervisor || *supervisor != '/')
+		return;
 	if (pid)
-		sd_notifyf(0, "STATUS=front-end connected, process %d\nX_NVRING_FRONT=%d", (int)pid,
-			   (int)pid);
-	else
-		sd_notify(0, "STATUS=no front-end is connected\nX_NVRING_FRONT=0");
+		snprintf(text, sizeof(text),
+			 "STATUS=front-end connected, process %d\nX_NVRING_FRONT=%d", (int)pid,
+			 (int)pid);
+	unix_socket_tell(supervisor, text);
 }
 
 static void disconnect(struct server *server)

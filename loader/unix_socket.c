@@ -95,6 +95,16 @@ int unix_socket_receive(const char *path)
 	return err ? err : fd_steal(&fd);
 }
 
+void unix_socket_tell(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (fd >= 0 && !set_address(path, &address))
+		sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
+		       (struct sockaddr *)&address, sizeof(address));
+}
+
 int unix_socket_connect(const char *path)
 {
 	_cleanup_close_ int fd = -1;

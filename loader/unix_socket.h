@@ -25,6 +25,15 @@ int unix_socket_listen(const char *option, const char *path, mode_t mode);
 int unix_socket_receive(const char *path);
 
 /**
+ * unix_socket_tell() - send a datagram to such a socket
+ * @path: where
+ * @text: the datagram
+ *
+ * Nobody waits, as sd_notify() would, for a receiver that hangs: it is not told then.
+ */
+void unix_socket_tell(const char *path, const char *text);
+
+/**
  * unix_socket_connect() - connect to a listening socket
  * @path: where
  *

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The manager: VMs are attached, listed, detached; their processes and the manager itself are killed
 # under verified load; configuration; upgrade; leaks.
-# seconds: 300
+# seconds: 600
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
@@ -60,6 +60,10 @@ commands() {
 	check "set of a VM there is none" refused 'no daemon listens' nv set --vm z --engine worker
 	check "restart of a VM there is none" refused 'z is not attached' nv restart --vm z
 	check "detach of one: nothing to do" says 'z: is not attached' nv detach --vm z
+	mkdir "$run/vm/odd"
+	check "a directory that is nobody's is not taken" refused 'odd is there and not a VM' \
+		nv attach --vm odd --null 1M
+	rmdir "$run/vm/odd"
 	check "a second manager is refused" refused "another nvring daemon manages $run" \
 		"$nvring" daemon --runtime-dir "$run" --config-dir "$conf"
 	check "detach" says '^a: detached' nv detach --vm a
@@ -268,6 +272,22 @@ events() {
 	manager_start
 }
 
+# A manager that hangs holds up nothing: front-ends come and go.
+hangs() {
+	local count=0
+
+	nv attach --vm h --null 16M >/dev/null
+	kill -STOP "$manager_pid"
+	for _ in $(seq 30); do
+		timeout 10 build/tests/front/loadgen --socket "$run/vm/h/disk.sock" --sleep \
+			--seconds 0.02 >/dev/null && count=$((count + 1))
+	done
+	check "30 front-ends are served while the manager hangs" test $count = 30
+	check "and so is nvring status" says '^h: null disk' nv status h
+	kill -CONT "$manager_pid"
+	nv detach --vm h >/dev/null
+}
+
 # A new program in place of the old one: the next manager is new, the VMs are when they are told.
 upgrade() {
 	local old
@@ -365,6 +385,7 @@ done
 manager_dies
 config
 events
+hangs
 upgrade
 leaks
 manager_end
