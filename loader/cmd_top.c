@@ -8,6 +8,7 @@
 #include "log.h"
 #include "parse.h"
 #include "screen.h"
+#include "target.h"
 #include "top.h"
 #include "util.h"
 
@@ -19,6 +20,9 @@
 
 struct settings {
 	struct top top;
+	struct target target;
+	const char *names[CONTROLS_MAX];
+	size_t name_count;
 	uint64_t delay_ns;
 	uint64_t iterations; /* 0: without end */
 	bool batch;
@@ -30,7 +34,8 @@ enum option_key {
 };
 
 static const struct argp_option options[] = {
-	{ "control", OPT_CONTROL, "PATH", 0, "a daemon's control socket; may be repeated", 0 },
+	{ "control", OPT_CONTROL, "PATH", 0,
+	  "control socket of a daemon that is not managed; may be repeated", 0 },
 	{ "delay", 'd', "SECONDS", 0, "between two samples (1)", 0 },
 	{ "batch", 'b', NULL, 0, "plain lines, as when stdout is no terminal", 0 },
 	{ "iterations", 'n', "N", 0, "end after N views", 0 },
@@ -55,6 +60,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct top *top = &settings->top;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->target;
+		return 0;
 	case OPT_CONTROL:
 		if (top->count == CONTROLS_MAX)
 			argp_error(state, "--control: at most %d", CONTROLS_MAX);
@@ -74,11 +82,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		settings->iterations = 1;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
+		if (settings->name_count == CONTROLS_MAX)
+			argp_error(state, "at most %d VMs", CONTROLS_MAX);
+		settings->names[settings->name_count++] = argument;
 		return 0;
 	case ARGP_KEY_END:
-		if (!top->count)
-			argp_error(state, "--control PATH is wanted");
+		if (top->count && settings->name_count)
+			argp_error(state, "VMs' names, or --control PATH");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -157,22 +167,44 @@ static int run_screen(struct settings *settings)
 	return 0;
 }
 
+/* Those of the manager: named, or all that are attached now. */
+static void find_vms(struct settings *settings)
+{
+	static const char *controls[CONTROLS_MAX];
+	struct top *top = &settings->top;
+
+	top->count = target_controls(&settings->target, settings->names, settings->name_count,
+				     controls, CONTROLS_MAX);
+	for (size_t i = 0; i < top->count; i++)
+		top->vms[i].control = controls[i];
+}
+
 int cmd_top(int argc, char **argv)
 {
+	static const struct argp_child children[] = { { .argp = &target_manager_argp }, { 0 } };
 	const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.doc = "Watch what VMs do: requests and bytes a second, latencies from the avail "
+		.args_doc = "[VM...]",
+		.children = children,
+		.doc = "Watch what VMs do, all that are attached by default: requests and bytes a "
+		       "second, latencies from the avail "
 		       "ring to the used ring, requests in flight, doorbells and interrupts per "
 		       "request, and the engine of each queue with the reason.",
 	};
 	static struct top_vm vms[CONTROLS_MAX];
-	struct settings settings = { .top = { .vms = vms, .queues = true }, .delay_ns = NS_PER_S };
+	static struct settings settings;
 	char name[] = "nvring top";
 	int result;
 
+	settings.top = (struct top){ .vms = vms, .queues = true };
+	settings.delay_ns = NS_PER_S;
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
+	if (!settings.top.count)
+		find_vms(&settings);
+	if (!settings.top.count)
+		return 1;
 	result = settings.batch || !isatty(STDOUT_FILENO) ? run_batch(&settings)
 							  : run_screen(&settings);
 	for (size_t i = 0; i < settings.top.count; i++) {

@@ -146,7 +146,7 @@ static bool already_detached(struct manager *manager, struct json_object *params
 	const char *name = rpc_text(params, "vm");
 	struct json_object *json;
 
-	if (!name || manager_find(manager, name))
+	if (!name || manager_find(manager, name) || json_object_object_length(params) > 1)
 		return false;
 	json = json_object_new_object();
 	json_add_text(json, "vm", name);

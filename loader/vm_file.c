@@ -52,11 +52,18 @@ static int take_lines(FILE *file, struct json_object *json, uint32_t *ret_line,
 {
 	_cleanup_free_ char *line = NULL;
 	size_t room = 0;
+	ssize_t length;
 	int err = 0;
 
-	for (*ret_line = 1; !err && getline(&line, &room, file) >= 0; ++*ret_line)
-		err = take_line(line, json, why);
-	--*ret_line;
+	for (*ret_line = 0; !err && (length = getline(&line, &room, file)) >= 0;) {
+		++*ret_line;
+		if (strlen(line) == (size_t)length) {
+			err = take_line(line, json, why);
+			continue;
+		}
+		snprintf(why, DISK_OPTION_WHY, "a byte of value 0 is no text");
+		err = -EINVAL;
+	}
 	return err;
 }
 

@@ -56,6 +56,10 @@ commands() {
 	check "list" says '^a +serving +[0-9]+ +none +worker +0 +file' nv list
 	check "status" says 'queue 1: not running' nv status a
 	check "status of all" says '^a: file' nv status
+	check "top" says '^a +all ' nv top --once
+	check "top of one VM" says '^a +all ' nv top --once a
+	check "metrics" says 'vm="a"' nv metrics
+	check "metrics of one VM" says 'vm="a"' nv metrics a
 	check "set" nv set --vm a --engine worker --queue 1
 	check "set of a VM there is none" refused 'no daemon listens' nv set --vm z --engine worker
 	check "restart of a VM there is none" refused 'z is not attached' nv restart --vm z
@@ -288,6 +292,63 @@ hangs() {
 	nv detach --vm h >/dev/null
 }
 
+# rpc LINE...: send them to the manager at once; with LEAVE=1 leave, else print the answers
+rpc() {
+	perl -MIO::Socket::UNIX -e '
+		my $socket = IO::Socket::UNIX->new(Peer => shift) or die "control: $!\n";
+		print $socket map { "$_\n" } @ARGV;
+		$socket->flush;
+		exit if $ENV{LEAVE};
+		shutdown $socket, 1;
+		print while <$socket>;' "$run/control" "$@"
+}
+
+call() { echo "{\"jsonrpc\": \"2.0\", \"id\": $1, \"method\": \"$2\", \"params\": ${3:-{\}}}"; }
+
+# Answers that take their time, and clients that do not wait for them.
+later() {
+	local null='{"vm": "r", "options": {"null": "1M", "queues": 3, "read-only": true}}'
+	local nowhere='{"vm": "n", "options": {"image": "/none"}}' answers
+
+	answers=$(rpc "$(call 1 attach "$null")" "$(call 2 list)" "$(call 3 attach "$nowhere")" \
+		"$(call 4 detach '{"vm": "r"}')" "$(call 5 list)")
+	check "requests behind one that takes its time are answered in turn" \
+		test "$(jq -c .id <<<"$answers" | tr '\n' ' ')" = '1 2 3 4 5 '
+	check "each when the one before is done" test "$(jq -c 'select(.id == 2).result | map([.vm, .state])' \
+		<<<"$answers")$(jq -c 'select(.id == 5).result' <<<"$answers")" = '[["r","serving"]][]'
+	check "numbers and booleans are options, too" test "$(jq -c 'select(.id == 1).result.options' \
+		<<<"$answers")" = '{"null":"1M","read-only":"yes","queues":"3"}'
+	for request in "$(call 1 attach '{}')" "$(call 1 attach '{"vm": "x"}')" \
+		"$(call 1 attach '{"vm": 5, "options": {}}')" "$(call 1 detach '{"vm": "x", "now": 1}')" \
+		"$(call 1 attach '{"vm": "x", "options": {"null": {}}}')" "$(call 1 nothing)" \
+		"$(call 1 attach '{"vm": "x", "options": {"null": "1M", "control": "/x"}}')"; do
+		check "refused: $(rpc "$request" | jq -r .error.message)" test -n "$(rpc "$request" |
+			jq 'select(.error.code == -32602 or .error.code == -32601 or .id == 1).error // empty')"
+	done
+	LEAVE=1 rpc "$(call 1 attach "$null")"
+	await vm_is r .state serving
+	ok $? "a client that left has its VM attached"
+	LEAVE=1 rpc "$(call 1 detach '{"vm": "r"}')"
+	await vm_gone r
+	ok $? "and detached"
+	LEAVE=1 rpc "$(call 1 attach "$nowhere")"
+	await vm_gone n
+	ok $? "what cannot be attached is not kept for it"
+	for _ in $(seq 20); do
+		LEAVE=1 rpc "$(call 1 events)"
+	done
+	check "followers that left make room" says '"attached"' follow_one
+}
+
+follow_one() {
+	timeout 1 "$nvring" events --runtime-dir "$run" >"$dir/one" &
+	sleep 0.3
+	nv attach --vm f --null 1M >/dev/null
+	nv detach --vm f >/dev/null
+	wait $!
+	cat "$dir/one"
+}
+
 # A new program in place of the old one: the next manager is new, the VMs are when they are told.
 upgrade() {
 	local old
@@ -385,6 +446,7 @@ done
 manager_dies
 config
 events
+later
 hangs
 upgrade
 leaks
