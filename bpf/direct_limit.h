@@ -54,7 +54,6 @@ static __always_inline void direct_put_back(const struct direct_run *run, __u16 
 {
 	direct_drop(run, head, slot);
 	virtqueue_untake(&run->queue->state);
-	run->stats->counters.requests--;
 }
 
 /* direct_await_turn() - have a TIMEOUT bring us back when the queue's turn has come */
