@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `nvring set`: change what a running daemon does. */
 #include <argp.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "json_add.h"
@@ -11,29 +12,46 @@
 
 struct settings {
 	struct target target;
-	const char *engine;
-	int queue; /* -1: all */
+	const char *engine, *moderation;
+	int queue;   /* -1: all */
+	int spin_us; /* -1: as it is */
 };
 
 enum option_key {
 	OPT_ENGINE = 0x100,
 	OPT_QUEUE,
+	OPT_MODERATION,
+	OPT_SPIN_US,
 };
 
 static const struct argp_option options[] = {
 	{ "engine", OPT_ENGINE, "NAME", 0, "what serves: worker, poller, loop or auto", 0 },
-	{ "queue", OPT_QUEUE, "N", 0, "this queue alone (all, also those to come)", 0 },
+	{ "queue", OPT_QUEUE, "N", 0, "with --engine: this queue alone (all, those to come, too)",
+	  0 },
+	{ "moderation", OPT_MODERATION, "on|off", 0, "interrupts for several completions", 0 },
+	{ "spin-us", OPT_SPIN_US, "N", 0, "microseconds to look for more work, at most", 0 },
 	{ 0 },
 };
 
-static int queue_number(struct argp_state *state, const char *text)
+static int number(struct argp_state *state, const char *option, const char *text, int most)
 {
 	uint64_t value = 0;
 
-	if (parse_number(text, VM_QUEUES_MAX - 1, &value))
-		argp_error(state, "--queue %s: a number from 0 to %d is wanted", text,
-			   VM_QUEUES_MAX - 1);
+	if (parse_number(text, (uint64_t)most, &value))
+		argp_error(state, "--%s %s: a number from 0 to %d is wanted", option, text, most);
 	return (int)value;
+}
+
+static void check(struct argp_state *state, const struct settings *settings)
+{
+	bool others = settings->moderation || settings->spin_us >= 0;
+
+	if (!settings->engine && !others)
+		argp_error(state, "--engine, --moderation or --spin-us is wanted");
+	if (settings->queue >= 0 && (!settings->engine || others))
+		argp_error(state, "--queue goes with --engine alone");
+	if (!settings->target.control && !settings->target.vm)
+		argp_error(state, "--vm NAME or --control PATH is wanted");
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -52,16 +70,21 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				   argument);
 		return 0;
 	case OPT_QUEUE:
-		settings->queue = queue_number(state, argument);
+		settings->queue = number(state, "queue", argument, VM_QUEUES_MAX - 1);
+		return 0;
+	case OPT_MODERATION:
+		settings->moderation = argument;
+		if (strcmp(argument, "on") != 0 && strcmp(argument, "off") != 0)
+			argp_error(state, "--moderation %s: on or off is wanted", argument);
+		return 0;
+	case OPT_SPIN_US:
+		settings->spin_us = number(state, "spin-us", argument, VM_SPIN_US_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is no option", argument);
 		return 0;
 	case ARGP_KEY_END:
-		if (!settings->engine)
-			argp_error(state, "--engine NAME is wanted");
-		if (!settings->target.control && !settings->target.vm)
-			argp_error(state, "--vm NAME or --control PATH is wanted");
+		check(state, settings);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -75,10 +98,10 @@ int cmd_set(int argc, char **argv)
 		.options = options,
 		.parser = parse_option,
 		.children = children,
-		.doc = "Change what serves a VM's queues. A queue in use moves "
-		       "between two requests: the guest notices a pause, nothing else.",
+		.doc = "Change how a VM is served, until its process starts again. A queue in use "
+		       "moves between two requests: the guest notices a pause, nothing else.",
 	};
-	struct settings settings = { .queue = -1 };
+	struct settings settings = { .queue = -1, .spin_us = -1 };
 	struct json_object *params, *result = NULL;
 	char name[] = "nvring set";
 	int err;
@@ -86,7 +109,12 @@ int cmd_set(int argc, char **argv)
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	params = json_object_new_object();
-	json_add_text(params, "engine", settings.engine);
+	if (settings.engine)
+		json_add_text(params, "engine", settings.engine);
+	if (settings.moderation)
+		json_add_bool(params, "moderation", !strcmp(settings.moderation, "on"));
+	if (settings.spin_us >= 0)
+		json_add_number(params, "spin_us", (uint64_t)settings.spin_us);
 	if (settings.queue >= 0)
 		json_add_number(params, "queue", (uint64_t)settings.queue);
 	err = rpc_call(target_socket(&settings.target), "set", params, &result);

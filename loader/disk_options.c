@@ -11,7 +11,6 @@
 
 #define DEFAULT_QUEUES	4
 #define DEFAULT_SPIN_US 32
-#define MAX_SPIN_US	1000000
 
 enum option_key {
 	OPT_VERBOSE = 'v',
@@ -177,7 +176,7 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 	case OPT_WORKERS:
 		return number(row, text, 1, VM_WORKERS_MAX, &vm->workers, why);
 	case OPT_SPIN_US:
-		return number(row, text, 0, MAX_SPIN_US, &vm->spin_us, why);
+		return number(row, text, 0, VM_SPIN_US_MAX, &vm->spin_us, why);
 	case OPT_CPU_LIST:
 		options->cpu_count = parse_cpu_list(text, VM_WORKERS_MAX, vm->cpus);
 		if (options->cpu_count <= 0)

@@ -14,16 +14,58 @@ static void method_status(void *target, struct json_object *params, struct rpc_a
 		rpc_result(answer, status_json(target));
 }
 
-static bool engine_param(struct json_object *params, enum engine *ret_engine,
+/* What `set` is to change. */
+struct changes {
+	bool has_engine, has_moderation, has_spin;
+	enum engine engine;
+	struct vhost_queue *queue; /* NULL: all */
+	bool moderation;
+	uint32_t spin_us;
+};
+
+static bool engine_param(struct json_object *params, struct changes *changes,
 			 struct rpc_answer *answer)
 {
-	struct json_object *value = json_object_object_get(params, "engine");
+	struct json_object *value;
 
-	if (json_object_is_type(value, json_type_string) &&
-	    !engine_parse(json_object_get_string(value), ret_engine))
+	changes->has_engine = json_object_object_get_ex(params, "engine", &value);
+	if (!changes->has_engine ||
+	    (json_object_is_type(value, json_type_string) &&
+	     !engine_parse(json_object_get_string(value), &changes->engine)))
 		return true;
 	rpc_fail(answer, RPC_INVALID_PARAMS,
-		 "params: \"engine\" is wanted: \"worker\", \"poller\", \"loop\" or \"auto\"");
+		 "params: \"engine\" is \"worker\", \"poller\", \"loop\" or \"auto\"");
+	return false;
+}
+
+static bool moderation_param(struct json_object *params, struct changes *changes,
+			     struct rpc_answer *answer)
+{
+	struct json_object *value;
+
+	changes->has_moderation = json_object_object_get_ex(params, "moderation", &value);
+	changes->moderation = json_object_get_boolean(value);
+	if (!changes->has_moderation || json_object_is_type(value, json_type_boolean))
+		return true;
+	rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"moderation\" is true or false");
+	return false;
+}
+
+static bool spin_param(struct json_object *params, struct changes *changes,
+		       struct rpc_answer *answer)
+{
+	struct json_object *value;
+	int64_t spin_us;
+
+	changes->has_spin = json_object_object_get_ex(params, "spin_us", &value);
+	if (!changes->has_spin)
+		return true;
+	spin_us = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+	changes->spin_us = (uint32_t)spin_us;
+	if (spin_us >= 0 && spin_us <= VM_SPIN_US_MAX)
+		return true;
+	rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"spin_us\" is a number from 0 to %d",
+		 VM_SPIN_US_MAX);
 	return false;
 }
 
@@ -47,23 +89,46 @@ static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_
 	return false;
 }
 
+static bool changes_params(struct vm *vm, struct json_object *params, struct changes *changes,
+			   struct rpc_answer *answer)
+{
+	static const char *const known[] = { "engine", "queue", "moderation", "spin_us", NULL };
+
+	if (!rpc_only_known(params, known, answer) || !engine_param(params, changes, answer) ||
+	    !queue_param(vm, params, &changes->queue, answer) ||
+	    !moderation_param(params, changes, answer) || !spin_param(params, changes, answer))
+		return false;
+	if (changes->queue ? changes->has_engine && !changes->has_moderation && !changes->has_spin
+			   : changes->has_engine || changes->has_moderation || changes->has_spin)
+		return true;
+	rpc_fail(answer, RPC_INVALID_PARAMS,
+		 "params: \"engine\", \"moderation\" or \"spin_us\" is wanted; of a \"queue\" "
+		 "alone, \"engine\"");
+	return false;
+}
+
 static void method_set(void *target, struct json_object *params, struct rpc_answer *answer)
 {
-	static const char *const known[] = { "engine", "queue", NULL };
 	char why[ENGINE_SENTENCE_BYTES];
-	struct vhost_queue *queue;
+	struct changes changes = { 0 };
 	struct vm *vm = target;
-	enum engine engine;
-	int err;
+	int err = 0;
 
-	if (!rpc_only_known(params, known, answer) || !engine_param(params, &engine, answer) ||
-	    !queue_param(vm, params, &queue, answer))
+	if (!changes_params(vm, params, &changes, answer))
 		return;
-	err = queue ? engine_ask(queue, engine, why) : engine_ask_all(vm, engine, why);
-	if (err)
+	/* First what may be refused: then nothing changes. */
+	if (changes.has_engine)
+		err = changes.queue ? engine_ask(changes.queue, changes.engine, why)
+				    : engine_ask_all(vm, changes.engine, why);
+	if (err) {
 		rpc_fail(answer, RPC_REFUSED, "%s", why);
-	else
-		rpc_result(answer, json_object_new_object());
+		return;
+	}
+	if (changes.has_moderation)
+		vm_set_moderation(vm, changes.moderation);
+	if (changes.has_spin)
+		vm_set_spin_us(vm, changes.spin_us);
+	rpc_result(answer, json_object_new_object());
 }
 
 static const struct rpc_method methods[] = {

@@ -86,6 +86,8 @@ struct json_object *status_json(struct vm *vm)
 	json_object_object_add(top, "limits", vm_limits_json(vm));
 	json_add_bool(top, "connected", vm->connected);
 	json_add_text(top, "engine", engine_name(vm->options.engine));
+	json_add_bool(top, "moderation", vm->options.moderation);
+	json_add_number(top, "spin_us", vm->options.spin_us);
 	for (uint32_t i = 0; i < vm->options.queues; i++)
 		json_object_array_add(queues, queue_json(&vm->queues[i]));
 	json_object_object_add(top, "queues", queues);

@@ -41,6 +41,26 @@ int vm_start(struct vm *vm)
 	return 0;
 }
 
+void vm_set_moderation(struct vm *vm, bool on)
+{
+	vm->options.moderation = on;
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		if (vm->queues[i].direct)
+			store_once(&vm->queues[i].direct->moderation.off, !on);
+}
+
+void vm_set_spin_us(struct vm *vm, uint32_t spin_us)
+{
+	uint64_t spin_ns = spin_us * 1000ULL;
+
+	vm->options.spin_us = spin_us;
+	for (uint32_t i = 0; i < vm->workers_started; i++)
+		store_once(&vm->workers[i].spin_budget_ns, spin_ns);
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		if (vm->queues[i].direct)
+			store_once(&vm->queues[i].direct->spin_ns, spin_ns);
+}
+
 static int open_stats(struct vm *vm)
 {
 	int err = stats_memory_open(vm->options.queues, &vm->stats);

@@ -13,6 +13,7 @@
 #include "vhost_queue.h"
 #include "worker.h"
 
+#define VM_SPIN_US_MAX 1000000
 #define VM_QUEUES_MAX  WORKER_QUEUES_MAX
 #define VM_WORKERS_MAX 64
 
@@ -160,5 +161,12 @@ int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *
  */
 int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint32_t queues,
 		    uint16_t size);
+
+/* vm_set_moderation() - interrupts for several completions, from now on; of queues to come, too */
+void vm_set_moderation(struct vm *vm, bool on);
+
+/* vm_set_spin_us() - how long its queues' engines look for more work, likewise; 0..VM_SPIN_US_MAX
+ */
+void vm_set_spin_us(struct vm *vm, uint32_t spin_us);
 
 #endif

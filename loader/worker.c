@@ -199,12 +199,13 @@ static bool spin(struct worker *worker)
  */
 static void adapt_spin(struct worker *worker, uint64_t slept_ns)
 {
-	if (slept_ns > worker->spin_budget_ns) {
+	uint64_t budget_ns = load_once(&worker->spin_budget_ns);
+
+	if (slept_ns > budget_ns) {
 		worker->spin_ns = worker->spin_ns > SPIN_FIRST_NS ? worker->spin_ns / 2 : 0;
 		worker->short_sleeps = 0;
 	} else if (++worker->short_sleeps > SPIN_PROOF) {
-		worker->spin_ns = min(max(worker->spin_ns * 2, (uint64_t)SPIN_FIRST_NS),
-				      worker->spin_budget_ns);
+		worker->spin_ns = min(max(worker->spin_ns * 2, (uint64_t)SPIN_FIRST_NS), budget_ns);
 	}
 }
 

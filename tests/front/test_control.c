@@ -194,11 +194,23 @@ static void refuses(void)
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": [1]}",
 		  "-32602", "named members" },
 		{ "set of nothing", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\"}",
-		  "-32602", "\"engine\" is wanted" },
+		  "-32602", "\"spin_us\" is wanted" },
 		{ "an unknown engine",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"engine\": \"x\"}}",
-		  "-32602", "\"engine\" is wanted" },
+		  "-32602", "\"engine\" is \"worker\"" },
+		{ "moderation in words",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
+		  "\"params\": {\"moderation\": \"off\"}}",
+		  "-32602", "true or false" },
+		{ "a spin without end",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
+		  "\"params\": {\"spin_us\": 1000001}}",
+		  "-32602", "from 0 to 1000000" },
+		{ "moderation of one queue",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
+		  "\"params\": {\"moderation\": false, \"engine\": \"worker\", \"queue\": 0}}",
+		  "-32602", "\"queue\" alone" },
 		{ "a queue there is not",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"engine\": \"worker\", \"queue\": 4}}",
@@ -373,6 +385,14 @@ static void commands(void)
 		   strstr(text, "from 0 to 3"),
 	   "nvring set for a queue there is not: %s", strtok(text, "\n"));
 	ok(command("set --engine spinner", text, sizeof(text)) == 2, "nvring set: misuse");
+	ok(!command("set --moderation off --spin-us 7", text, sizeof(text)),
+	   "nvring set for moderation and spinning");
+	all = status();
+	ok(!json_object_get_boolean(json_object_object_get(all, "moderation")) &&
+		   json_object_get_int(json_object_object_get(all, "spin_us")) == 7 &&
+		   member_is(queue_of(all, 0), "engine", engine()),
+	   "they are so, and the engine is as it was");
+	json_object_put(all);
 	ok(!command("set --engine worker", text, sizeof(text)), "nvring set for all queues");
 	all = status();
 	ok(member_is(all, "engine", "worker") && member_is(queue_of(all, 0), "engine", "worker"),

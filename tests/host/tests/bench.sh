@@ -24,18 +24,26 @@ for setting in "$@"; do
 	declare "${setting%%=*}=${setting#*=}"
 done
 
-# measure SIDE LOAD ROUND: a row; a guest whose machine was reset is started again, and that is said
+# measure SIDE LOAD ROUND [LABEL]: a row; a guest whose machine was reset is started again, and that is
+# said
 measure() {
-	local row before after
+	local row before after label=${4:-$1}
 
 	before=$(server_us "$1")
 	if row=$(run_load "$1" "$2"); then
 		after=$(server_us "$1")
-		echo "row $1 $2 $3 $row server_us=$((after - before))"
+		echo "row $label $2 $3 $row server_us=$((after - before))"
 		return
 	fi
-	echo "note $1 $2 round $3: ${row:-the guest is gone}"
+	echo "note $label $2 round $3: ${row:-the guest is gone}"
 	side_restart "$1"
+}
+
+# measure_plain SIDE LOAD ROUND: the same without steering, as SIDE.plain
+measure_plain() {
+	build/nvring set --control "$dir/$1.control" --moderation off
+	measure "$@" "$1.plain"
+	build/nvring set --control "$dir/$1.control" --moderation on
 }
 
 # ceiling LOAD ROUND: the host itself on a drive, by passthrough
@@ -69,7 +77,9 @@ fi
 for ((round = 1; round <= rounds; round++)); do
 	for load in $loads; do
 		for side in $sides; do
-			[ -z "${side_qemu[$side]:-}" ] || measure "$side" "$load" "$round"
+			[ -n "${side_qemu[$side]:-}" ] || continue
+			measure "$side" "$load" "$round"
+			[[ $side != loop || $load != read-@(1|32) ]] || measure_plain "$side" "$load" "$round"
 		done
 		[[ $load == *x* ]] || ceiling "$load" "$round"
 		[[ $sides != *' '* ]] || sides="${sides#* } ${sides%% *}" # another one begins

@@ -54,8 +54,8 @@ server_start() {
 			2>>"/results/$1.log" &
 		;;
 	*)
-		build/nvring serve --socket "$socket" --device "/dev/ng$drive" --engine "$1" \
-			--queues 2 --cpu-list 1 ${spin_us:+--spin-us "$spin_us"} \
+		build/nvring serve --socket "$socket" --control "$dir/$1.control" \
+			--device "/dev/ng$drive" --engine "$1" --queues 2 --cpu-list 1 ${spin_us:+--spin-us "$spin_us"} \
 			2>>"/results/$1.log" &
 		;;
 	esac
