@@ -9,19 +9,14 @@
 #include "json_add.h"
 #include "vm.h"
 
-/* Queues that wait by a timer look again now. */
+/* Queues that wait look again: workers now, BPF when its timer brings it, ten times a second. */
 static void wake(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		eventfd_write(vm->workers[i].wake_fd, 1);
-	for (uint32_t i = 0; i < vm->options.queues; i++) {
-		struct vhost_queue *queue = &vm->queues[i];
-
-		if (!queue->running || !queue->direct)
-			continue;
-		store_once(&queue->direct->debt_until, 0);
-		eventfd_write(queue->kick_fd, 1);
-	}
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		if (vm->queues[i].running && vm->queues[i].direct)
+			store_once(&vm->queues[i].direct->debt_until, 0);
 }
 
 void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])

@@ -16,7 +16,7 @@ struct vm;
  * @vm: the VM
  * @per_second: bytes and requests by enum limit_kind, 0 for no limit
  *
- * What was owed under other limits is forgotten, and queues that wait look again at once.
+ * What was owed under other limits is forgotten, and queues that wait look again, within 0.1 s.
  */
 void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS]);
 

@@ -25,8 +25,13 @@ if ! mount -t cgroup2 none "$cgroups" 2>"$dir/error" || ! mkdir "$cgroups/$vm" 2
 	exit 0
 fi
 
+manager=
 leave() {
 	daemon_gone
+	if [ -n "$manager" ]; then
+		nv detach --all >"$dir/detached" 2>&1
+		kill "$manager" && wait "$manager"
+	fi
 	rmdir "$cgroups/$vm/child" "$cgroups/$vm" "${cgroups:?}/${vm}0" 2>/dev/null
 	umount "$cgroups"
 	rm -rf "$dir"
@@ -76,6 +81,26 @@ ended() {
 	return $status
 }
 
+nv() {
+	local command=$1
+
+	shift
+	build/nvring "$command" --runtime-dir "$dir/run" "$@"
+}
+
+# state WORD...: the manager has the VM in one of these, soon
+state() {
+	local now=
+
+	for _ in $(seq 200); do
+		now=$(nv list --json | jq -r '.[0].state')
+		[[ " $* " != *" $now "* ]] || return 0
+		sleep 0.05
+	done
+	echo "it is: $now"
+	return 1
+}
+
 mkdir "$cgroups/$vm/child" "$cgroups/${vm}0"
 check "named by its directory" named "$cgroups/$vm"
 check "named as /proc has it" named "/$vm"
@@ -110,5 +135,23 @@ ended
 ok $? "when the cgroup is removed, the daemon ends, and well"
 check "and says why" grep -q 'the cgroup is gone' "$daemon_log"
 check "its socket is gone" test ! -e "$socket"
+# The same for the manager's VMs.
+mkdir "$cgroups/$vm" "$dir/conf"
+build/nvring daemon --runtime-dir "$dir/run" --config-dir "$dir/conf" 2>"$dir/manager" &
+manager=$!
+for _ in $(seq 100); do
+	! nv list >"$dir/list" 2>&1 || break
+	sleep 0.05
+done
+socket=$dir/run/vm/a/disk.sock
+check "attach --cgroup" nv attach --vm a --null 64M --queues 1 --cgroup "$vm"
+check "status says so" grep -q "^cgroup .*$vm\$" <(nv status a)
+check "one in it connects" load "$vm"
+ok $((! $(load '' >"$dir/outside" 2>&1; echo $?))) "one outside does not"
+rmdir "$cgroups/$vm"
+check "when the cgroup is removed, it is not served" state failed restarting starting
+mkdir "$cgroups/$vm"
+check "when there is such a one again, it is" state serving
+check "and one in it connects" load "$vm"
 check "we are where we were" test "$(sed -n 's/^0:://p' /proc/self/cgroup)" = "$home"
 tap_done

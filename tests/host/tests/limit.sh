@@ -17,13 +17,12 @@ done
 number=$(cat "$disk/dev")
 disk=${disk##*/nvme}
 
-# start NAME CGROUP [OPTION...]: a daemon for it
+# start NAME CGROUP OPTION...: a daemon for it
 start() {
 	mkdir -p "$cgroups/$2"
 	cgroup[$1]=$2
-	build/nvring serve --socket "$dir/$1" --control "$dir/$1.control" --device "/dev/ng$disk" \
-		--range $((${#daemon[@]} * blocks))+$blocks --queues 2 --cgroup "$2" --name "$1" \
-		"${@:3}" 2>"/results/$1.log" &
+	build/nvring serve --socket "$dir/$1" --control "$dir/$1.control" --queues 2 --cgroup "$2" \
+		--name "$1" "${@:3}" 2>"/results/$1.log" &
 	daemon[$1]=$!
 	for _ in $(seq 200); do
 		[ ! -S "$dir/$1.control" ] || return 0
@@ -32,6 +31,11 @@ start() {
 	cat "/results/$1.log" >&2
 	echo "Bail out! $1 does not serve"
 	exit 1
+}
+
+# part NAME CGROUP OPTION...: a daemon for a part of the drive
+part() {
+	start "$1" "$2" --device "/dev/ng$disk" --range $((${#daemon[@]} * blocks))+$blocks "${@:3}"
 }
 
 # load NAME OPTION...: a front-end in its cgroup
@@ -135,9 +139,9 @@ keep() {
 
 # Cgroups and daemons first, the controller later: its files come when it is enabled.
 for engine in "${engines[@]}"; do
-	start "$engine" "slice-$engine/vm" --engine "$engine"
+	part "$engine" "slice-$engine/vm" --engine "$engine"
 done
-start free free
+part free free
 echo +io >$cgroups/cgroup.subtree_control
 for engine in "${engines[@]}"; do
 	echo +io >"$cgroups/slice-$engine/cgroup.subtree_control"
@@ -168,7 +172,7 @@ for engine in "${engines[@]}"; do
 done
 echo "$number riops=max" >"$cgroups/slice-${engines[0]}/io.max"
 sleep 0.5
-keep 10 250 'changed to rbps'
+keep 8 250 'changed to rbps'
 
 for engine in "${engines[@]}"; do
 	limit "$engine" rbps=max
@@ -180,18 +184,33 @@ for engine in "${engines[@]}"; do
 done
 unload
 
+# Larger than a command, and than what is reserved at a time; BPF leaves them to the worker.
+for engine in "${engines[@]}"; do
+	limit "$engine" rbps=$((20 << 20))
+	load "$engine" --bs 1048576 --depth 4 --queues 2 --seconds 200
+done
+sleep 1
+keep 8 20 'large ones'
+unload
+
 # Writes, while reads may next to nothing.
 for engine in "${engines[@]}"; do
-	limit "$engine" riops=10 rbps=40960 wiops=300
+	limit "$engine" riops=10 rbps=65536 wiops=300
 	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 200
 done
 sleep 1
-keep 10 300 wiops
+keep 8 300 wiops
 for engine in "${engines[@]}"; do
 	limit "$engine" wiops=max wbps=$((200 * 4096))
 done
 sleep 0.5
-keep 10 200 wbps
+keep 8 200 wbps
+
+for engine in "${engines[@]}"; do
+	build/nvring set --control "$dir/$engine.control" --engine worker >"$dir/set" ||
+		cat "$dir/set"
+done
+keep 6 200 'wbps, served by a worker now'
 unload
 diag "poller's program did not run where it ran already: $(sed -n 's/^recursion_misses:[[:space:]]*//p' \
 	/proc/"${daemon[poller]}"/fdinfo/* 2>/dev/null | xargs) times"
@@ -203,4 +222,20 @@ for engine in "${engines[@]}"; do
 	wait "${daemon[$engine]}"
 	ok $? "$engine: ends with its cgroup"
 done
+
+# A file on a partition: the limits of the whole disk.
+for disk in /sys/class/block/nvme0n?; do
+	[ "$(cat "$disk/queue/logical_block_size")" != 4096 ] || break
+done
+number=$(cat "$disk/dev")
+disk=/dev/${disk##*/}
+echo 2048,16384 | sfdisk -q "$disk" && mke2fs -q -F -t ext4 "${disk}p1" && mkdir "$dir/fs" &&
+	mount "${disk}p1" "$dir/fs" || ok 1 "a file system on a partition"
+start file file --image "$dir/fs/image" --size 16M
+engines=(file)
+limit file riops=150 wiops=20
+load file --depth 16 --queues 2 --seconds 200
+sleep 1
+keep 8 150 'a file on a partition'
+unload
 tap_done
