@@ -4,48 +4,15 @@
 
 #include "cmd.h"
 #include "metrics.h"
-#include "target.h"
 #include "util.h"
-
-#define CONTROLS_MAX 1024
-
-struct settings {
-	struct target target;
-	const char *controls[CONTROLS_MAX], *names[CONTROLS_MAX];
-	size_t count, name_count;
-};
-
-enum option_key {
-	OPT_CONTROL = 0x100,
-};
-
-static const struct argp_option options[] = {
-	{ "control", OPT_CONTROL, "PATH", 0,
-	  "control socket of a daemon that is not managed; may be repeated", 0 },
-	{ 0 },
-};
+#include "watch.h"
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct settings *settings = state->input;
-
+	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &settings->target;
-		return 0;
-	case OPT_CONTROL:
-		if (settings->count == CONTROLS_MAX)
-			argp_error(state, "--control: at most %d", CONTROLS_MAX);
-		settings->controls[settings->count++] = argument;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (settings->name_count == CONTROLS_MAX)
-			argp_error(state, "at most %d VMs", CONTROLS_MAX);
-		settings->names[settings->name_count++] = argument;
-		return 0;
-	case ARGP_KEY_END:
-		if (settings->count && settings->name_count)
-			argp_error(state, "VMs' names, or --control PATH");
+		state->child_inputs[0] = state->input;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -54,37 +21,34 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 int cmd_metrics(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { .argp = &target_manager_argp }, { 0 } };
+	static const struct argp_child children[] = { { .argp = &watch_argp }, { 0 } };
 	const struct argp argp = {
-		.options = options,
 		.parser = parse_option,
-		.args_doc = "[VM...]",
 		.children = children,
 		.doc = "Print what is counted for VMs, all that are attached by default, in the "
 		       "text format of Prometheus.\v"
 		       "For the textfile collector of node_exporter: write to a file beside the "
-		       "one it reads and rename that. A daemon that does not answer is left out, "
-		       "and the exit status is 1.",
+		       "one it reads and rename that. A VM that does not answer is left out, and "
+		       "the exit status is 1.",
 	};
-	static struct settings settings;
-	static struct sample *samples[CONTROLS_MAX];
-	char name[] = "nvring metrics";
+	static struct watch watch;
+	static struct sample *samples[WATCH_MAX];
+	char name[] = "nvring metrics", **paths;
 	size_t count = 0;
+	int asked;
 
 	argv[0] = name;
-	argp_parse(&argp, argc, argv, 0, NULL, &settings);
-	if (!settings.count)
-		settings.count =
-			target_controls(&settings.target, settings.names, settings.name_count,
-					settings.controls, CONTROLS_MAX);
-	if (!settings.count)
+	argp_parse(&argp, argc, argv, 0, NULL, &watch);
+	asked = watch_paths(&watch, &paths);
+	if (asked < 0)
 		return 1;
-	for (size_t i = 0; i < settings.count; i++) {
-		samples[count] = sample_take(settings.controls[i]);
+	for (int i = 0; i < asked; i++) {
+		samples[count] = sample_take(paths[i]);
 		count += samples[count] != NULL;
 	}
+	watch_free_paths(paths, asked);
 	metrics_print(stdout, samples, count);
 	for (size_t i = 0; i < count; i++)
 		free(samples[i]);
-	return count < settings.count || fflush(stdout) ? 1 : 0;
+	return count < (size_t)asked || fflush(stdout) ? 1 : 0;
 }

@@ -8,34 +8,30 @@
 #include "log.h"
 #include "parse.h"
 #include "screen.h"
-#include "target.h"
 #include "top.h"
 #include "util.h"
+#include "watch.h"
 
-#define CONTROLS_MAX	     1024
 #define NS_PER_S	     1000000000ULL
 #define DELAY_MAX_S	     3600
 #define ITERATIONS_MAX	     1000000000
 #define LOG_LESS_THAN_ERRORS LOG_CRIT
 
 struct settings {
+	struct watch watch;
+	char **paths; /* [path_count] control sockets that were watched last */
+	int path_count;
 	struct top top;
-	struct target target;
-	const char *names[CONTROLS_MAX];
-	size_t name_count;
 	uint64_t delay_ns;
 	uint64_t iterations; /* 0: without end */
 	bool batch;
 };
 
 enum option_key {
-	OPT_CONTROL = 0x100,
-	OPT_ONCE,
+	OPT_ONCE = 0x100,
 };
 
 static const struct argp_option options[] = {
-	{ "control", OPT_CONTROL, "PATH", 0,
-	  "control socket of a daemon that is not managed; may be repeated", 0 },
 	{ "delay", 'd', "SECONDS", 0, "between two samples (1)", 0 },
 	{ "batch", 'b', NULL, 0, "plain lines, as when stdout is no terminal", 0 },
 	{ "iterations", 'n', "N", 0, "end after N views", 0 },
@@ -57,16 +53,10 @@ static uint64_t number(struct argp_state *state, const char *option, const char 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
-	struct top *top = &settings->top;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &settings->target;
-		return 0;
-	case OPT_CONTROL:
-		if (top->count == CONTROLS_MAX)
-			argp_error(state, "--control: at most %d", CONTROLS_MAX);
-		top->vms[top->count++].control = argument;
+		state->child_inputs[0] = &settings->watch;
 		return 0;
 	case 'd':
 		settings->delay_ns = number(state, "--delay", argument, DELAY_MAX_S) * NS_PER_S;
@@ -81,18 +71,25 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		settings->batch = true;
 		settings->iterations = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (settings->name_count == CONTROLS_MAX)
-			argp_error(state, "at most %d VMs", CONTROLS_MAX);
-		settings->names[settings->name_count++] = argument;
-		return 0;
-	case ARGP_KEY_END:
-		if (top->count && settings->name_count)
-			argp_error(state, "VMs' names, or --control PATH");
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+/* Ask all that is to be watched now, or was while the manager is away; 0 or -errno. */
+static int sample_all(struct settings *settings)
+{
+	char **paths;
+	int count = watch_paths(&settings->watch, &paths);
+
+	if (count < 0 && !settings->paths)
+		return count;
+	if (count >= 0) {
+		watch_free_paths(settings->paths, settings->path_count);
+		settings->paths = paths;
+		settings->path_count = count;
+	}
+	return top_sample(&settings->top, settings->paths, (size_t)settings->path_count);
 }
 
 /* The view without the line of keys, a second after second. */
@@ -100,12 +97,14 @@ static int run_batch(struct settings *settings)
 {
 	struct timespec delay = { .tv_sec = (time_t)(settings->delay_ns / NS_PER_S) };
 
-	top_sample(&settings->top);
+	if (sample_all(settings))
+		return 1;
 	for (uint64_t i = 0; !settings->iterations || i < settings->iterations; i++) {
 		_cleanup_free_ char *text = NULL;
 
 		nanosleep(&delay, NULL);
-		top_sample(&settings->top);
+		if (sample_all(settings))
+			return 1;
 		text = top_text(&settings->top);
 		if (!text || printf("%s%s", i ? "\n" : "", strchr(text, '\n') + 1) < 0 ||
 		    fflush(stdout))
@@ -156,10 +155,12 @@ static int run_screen(struct settings *settings)
 {
 	uint64_t next = clock_ns(CLOCK_MONOTONIC), left = settings->iterations;
 
+	if (sample_all(settings))
+		return 1;
 	log_set_level(LOG_LESS_THAN_ERRORS); /* the view says it */
 	screen_open();
 	do {
-		top_sample(&settings->top);
+		sample_all(settings);
 		next = max(next + settings->delay_ns, clock_ns(CLOCK_MONOTONIC));
 		/* The first view has no rates and does not count. */
 	} while (show(&settings->top, next) && (!settings->iterations || left--));
@@ -167,49 +168,28 @@ static int run_screen(struct settings *settings)
 	return 0;
 }
 
-/* Those of the manager: named, or all that are attached now. */
-static void find_vms(struct settings *settings)
-{
-	static const char *controls[CONTROLS_MAX];
-	struct top *top = &settings->top;
-
-	top->count = target_controls(&settings->target, settings->names, settings->name_count,
-				     controls, CONTROLS_MAX);
-	for (size_t i = 0; i < top->count; i++)
-		top->vms[i].control = controls[i];
-}
-
 int cmd_top(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { .argp = &target_manager_argp }, { 0 } };
+	static const struct argp_child children[] = { { .argp = &watch_argp }, { 0 } };
 	const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.args_doc = "[VM...]",
 		.children = children,
 		.doc = "Watch what VMs do, all that are attached by default: requests and bytes a "
-		       "second, latencies from the avail "
+		       "second, latencies "
+		       "from the avail "
 		       "ring to the used ring, requests in flight, doorbells and interrupts per "
 		       "request, and the engine of each queue with the reason.",
 	};
-	static struct top_vm vms[CONTROLS_MAX];
-	static struct settings settings;
+	static struct settings settings = { .top = { .queues = true }, .delay_ns = NS_PER_S };
 	char name[] = "nvring top";
 	int result;
 
-	settings.top = (struct top){ .vms = vms, .queues = true };
-	settings.delay_ns = NS_PER_S;
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
-	if (!settings.top.count)
-		find_vms(&settings);
-	if (!settings.top.count)
-		return 1;
 	result = settings.batch || !isatty(STDOUT_FILENO) ? run_batch(&settings)
 							  : run_screen(&settings);
-	for (size_t i = 0; i < settings.top.count; i++) {
-		free(vms[i].before);
-		free(vms[i].now);
-	}
+	top_sample(&settings.top, NULL, 0);
+	watch_free_paths(settings.paths, settings.path_count);
 	return result;
 }

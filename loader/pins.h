@@ -15,7 +15,7 @@ struct pins;
 
 /**
  * pins_open() - take a VM's folder
- * @base: in bpffs, made if it is missing; NULL for PINS_BASE
+ * @base: in bpffs, made if it is missing; NULL for PINS_BASE, "none": nothing is pinned
  * @name: of the VM; NULL: nothing is pinned
  * @ret_pins: set, NULL where nothing is pinned; free with pins_close()
  *

@@ -116,25 +116,6 @@ const char *target_socket(struct target *target)
 	return target->control ? target->control : target_vm(target, target->vm);
 }
 
-size_t target_controls(struct target *target, const char *const *names, size_t count,
-		       const char **ret_paths, size_t most)
-{
-	struct json_object *vms = NULL; /* kept: the paths are its texts */
-
-	for (size_t i = 0; i < count; i++)
-		ret_paths[i] = strdup(target_vm(target, names[i]));
-	if (count)
-		return count;
-	if (rpc_call(target_manager(target), "list", NULL, &vms))
-		return 0;
-	count = min(json_object_array_length(vms), most);
-	for (size_t i = 0; i < count; i++)
-		ret_paths[i] = rpc_text(json_object_array_get_idx(vms, i), "control");
-	if (!count)
-		log_error("no VM is attached");
-	return count;
-}
-
 static int ask(struct target *target, const char *method, const char *vm,
 	       void (*report)(const char *vm, struct json_object *result))
 {

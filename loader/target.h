@@ -5,7 +5,6 @@
 
 #include <argp.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "vm_dir.h"
 
@@ -30,19 +29,6 @@ const char *target_manager(struct target *target);
 
 /* target_vm() - path of the control socket of a VM, likewise */
 const char *target_vm(struct target *target, const char *vm);
-
-/**
- * target_controls() - control sockets of several VMs
- * @target: whom to ask
- * @names: of VMs
- * @count: of @names; 0: all VMs of the manager
- * @ret_paths: room for @most paths; they stay until the program ends
- * @most: at least @count
- *
- * Return: how many, 0 when the manager cannot be asked or has none; the cause is logged.
- */
-size_t target_controls(struct target *target, const char *const *names, size_t count,
-		       const char **ret_paths, size_t most);
 
 /* target_socket() - of what --control or --vm names, likewise */
 const char *target_socket(struct target *target);

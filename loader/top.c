@@ -16,15 +16,43 @@ struct row {
 	double seconds;
 };
 
-void top_sample(struct top *top)
+/* What a VM's last sample was; it is the caller's. */
+static struct sample *take_last(struct top *top, const char *control)
 {
-	for (size_t i = 0; i < top->count; i++) {
-		struct top_vm *vm = &top->vms[i];
+	for (size_t i = 0; i < top->count; i++)
+		if (!strcmp(top->vms[i].control, control))
+			return steal_pointer(&top->vms[i].now);
+	return NULL;
+}
 
-		free(vm->before);
-		vm->before = vm->now;
-		vm->now = sample_take(vm->control);
+static void free_vms(struct top_vm *vms, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(vms[i].control);
+		free(vms[i].before);
+		free(vms[i].now);
 	}
+	free(vms);
+}
+
+int top_sample(struct top *top, char *const *paths, size_t count)
+{
+	struct top_vm *vms = calloc(count ? count : 1, sizeof(*vms));
+
+	for (size_t i = 0; vms && i < count; i++) {
+		vms[i].control = strdup(paths[i]);
+		if (!vms[i].control) {
+			free_vms(vms, i);
+			vms = NULL;
+			break;
+		}
+		vms[i].before = take_last(top, paths[i]);
+		vms[i].now = sample_take(paths[i]);
+	}
+	free_vms(top->vms, top->count);
+	top->vms = vms;
+	top->count = vms ? count : 0;
+	return vms ? 0 : -ENOMEM;
 }
 
 /* "123", "12.3k", "456M": three digits and a unit. */

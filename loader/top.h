@@ -9,7 +9,7 @@
 
 /* A VM that is watched. */
 struct top_vm {
-	const char *control;
+	char *control;
 	struct sample *before, *now; /* NULL where there is none */
 };
 
@@ -20,8 +20,15 @@ struct top {
 	bool by_name; /* order of VMs; else the busiest first */
 };
 
-/* top_sample() - ask all daemons; what was now is before from then on */
-void top_sample(struct top *top);
+/**
+ * top_sample() - ask daemons; what was now is before from then on
+ * @top: zeroed, or sampled before
+ * @paths: [@count] control sockets; what is no longer among them is forgotten
+ * @count: how many; 0 frees all
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int top_sample(struct top *top, char *const *paths, size_t count);
 
 /**
  * top_text() - the view as lines: a title, column heads, VMs and queues

@@ -60,6 +60,9 @@ static void make_arguments(const struct vm_spawn *spawn, struct strings *argumen
 	add_format(arguments, "--name=%s", spawn->name);
 	add_format(arguments, "--socket-fd=%d", LISTEN_FD);
 	add_format(arguments, "--control=%s", spawn->dir->control);
+	/* Names are unique below one manager: another's VMs keep away from the place they share. */
+	if (strncmp(spawn->dir->path, RUNTIME_DIR "/", strlen(RUNTIME_DIR "/")) != 0)
+		add_format(arguments, "--pin-dir=none");
 	json_object_object_foreach(spawn->options, name, value)
 		add(arguments, disk_options_argument(name, json_object_get_string(value)));
 }

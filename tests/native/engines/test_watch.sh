@@ -206,6 +206,38 @@ slow() {
 	check "and that of 50 reads a second" near "$ours" 20 25
 }
 
+# managed: all VMs of a manager, or those that are named
+managed() {
+	local at=(--runtime-dir "$dir/run") manager name
+
+	mkdir "$dir/run" "$dir/conf"
+	build/nvring daemon "${at[@]}" --config-dir "$dir/conf" 2>>"$daemon_log" &
+	manager=$!
+	for _ in $(seq 100); do
+		[ ! -S "$dir/run/control" ] || break
+		sleep 0.05
+	done
+	for name in b a; do
+		build/nvring attach "${at[@]}" --vm $name --null 1M --engine "$engine" >/dev/null
+		ok $? "VM $name is attached"
+	done
+	build/nvring top "${at[@]}" --once >"$dir/top"
+	ok $? "top of all VMs ends well"
+	check "it has both, in order" test "$(awk 'NR > 1 { printf "%s ", $1 }' "$dir/top")" = "a b "
+	build/nvring top "${at[@]}" --once b --control "$dir/none" >"$dir/top" 2>/dev/null
+	ok $(($? != 1)) "top of one that does not answer fails"
+	check "it has the other, and says so" test "$(awk 'NR > 1 { printf "%s ", $1 }' "$dir/top")$(
+		grep -c "^$dir/none no answer" "$dir/top")" = "$dir/none b 1"
+	check "metrics have both" test 2 = "$(build/nvring metrics "${at[@]}" | grep -c ^nvring_connected)"
+	! build/nvring top --runtime-dir "$dir/none" --once 2>"$dir/refused"
+	ok $? "top without a manager fails"
+	check "and says why" grep -q "$dir/none/control: No such file" "$dir/refused"
+	build/nvring detach "${at[@]}" --all >/dev/null
+	ok $? "the VMs are detached"
+	kill $manager
+	wait $manager
+}
+
 truncate -s 64M "$dir/image"
 serve --image "$dir/image"
 view
@@ -224,6 +256,7 @@ else
 	daemon_end 2>/dev/null
 fi
 slow
+managed
 pins=$dir serve --null 1M
 check "a folder that is not in bpffs is no failure, and said" grep -q 'is not in bpffs' "$daemon_log"
 daemon_end 2>/dev/null
