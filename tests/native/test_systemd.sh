@@ -127,6 +127,11 @@ beside() {
 	check "and another" nv attach --vm b --null 1G
 	check "$direct serves the first, within the sandbox" \
 		test "$(nv list --json | jq -r '.[0].status.engine')" = $direct
+	if findmnt -nr -t bpf /sys/fs/bpf >/dev/null; then
+		check "it can be looked at with bpftool" test -e /sys/fs/bpf/nvring/a/stats
+	else
+		skip "it can be looked at with bpftool" "no bpffs"
+	fi
 	main=$(property MainPID)
 	check "capabilities are those of the unit" no_more_than 000000c000204003 "$main"
 	check "systemctl status tells how many" is StatusText "2 VMs attached, 2 served"
@@ -154,6 +159,7 @@ beside() {
 	wait $!
 	ok $? "the guest went on through all that: $(tail -1 "$dir/report")"
 	check "detach --all" nv detach --all
+	check "leaves no pins" test ! -e /sys/fs/bpf/nvring/a
 	check "leaves no process" test "$(pgrep -c -f '^nvring serve')" = 0
 	echo "1..$tap_count"
 	touch "$dir/done"
