@@ -56,7 +56,7 @@ static int restrict_files(const struct privileges *keep)
 	int err;
 
 	if (ruleset < 0) {
-		log_debug("no Landlock: %m");
+		log_info("no Landlock here: %m; files stay within reach");
 		return 0;
 	}
 	err = allow(ruleset, "/proc", KERNEL_RIGHTS);

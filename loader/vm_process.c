@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 
 #include "json_add.h"
 #include "log.h"
@@ -155,6 +156,21 @@ static int find_process(const struct vm_process *vm, pid_t *ret_pid)
 	return fd_steal(&pidfd);
 }
 
+/*
+ * Have the socket that front-ends connect to, as if we had started the process: who connects while
+ * the next one starts then waits, and is not refused. Without it (Yama, or an older process) a new
+ * socket is made, and front-ends connect again after a moment.
+ */
+static void share_socket(struct vm_process *vm)
+{
+	if (vm->listen_fd >= 0)
+		return;
+	vm->listen_fd = pidfd_getfd(vm->pidfd, VM_SPAWN_LISTEN_FD, 0);
+	if (vm->listen_fd >= 0 &&
+	    sd_is_socket_unix(vm->listen_fd, SOCK_STREAM, 1, vm->dir.socket, 0) <= 0)
+		vm->listen_fd = fd_close(vm->listen_fd);
+}
+
 /* Its directory is locked: a process of an earlier manager lives, or is about to be gone. */
 static void find(struct vm_process *vm)
 {
@@ -166,6 +182,7 @@ static void find(struct vm_process *vm)
 		return;
 	}
 	vm->looks = 0;
+	share_socket(vm);
 	if (vm->leaving)
 		ask_to_end(vm);
 	else

@@ -14,9 +14,8 @@
 #include "util.h"
 #include "vm_dir.h"
 
-#define LISTEN_FD 3 /* in the VM's process */
-#define LOCK_FD	  4 /* likewise: it is open, and nothing more */
-#define FD_FLOOR  8 /* above both */
+#define LOCK_FD	 4 /* in the VM's process: it is open, and nothing more */
+#define FD_FLOOR 8 /* above both */
 
 /* Strings for exec(), NULL behind the last. */
 struct strings {
@@ -58,7 +57,7 @@ static void make_arguments(const struct vm_spawn *spawn, struct strings *argumen
 	add_format(arguments, "nvring");
 	add_format(arguments, "serve");
 	add_format(arguments, "--name=%s", spawn->name);
-	add_format(arguments, "--socket-fd=%d", LISTEN_FD);
+	add_format(arguments, "--socket-fd=%d", VM_SPAWN_LISTEN_FD);
 	add_format(arguments, "--control=%s", spawn->dir->control);
 	/* Names are unique below one manager: another's VMs keep away from the place they share. */
 	if (strncmp(spawn->dir->path, RUNTIME_DIR "/", strlen(RUNTIME_DIR "/")) != 0)
@@ -105,7 +104,7 @@ static int set_actions(posix_spawn_file_actions_t *actions, int listen_fd, int l
 		return err;
 	err = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (!err)
-		err = posix_spawn_file_actions_adddup2(actions, listen_fd, LISTEN_FD);
+		err = posix_spawn_file_actions_adddup2(actions, listen_fd, VM_SPAWN_LISTEN_FD);
 	if (!err)
 		err = posix_spawn_file_actions_adddup2(actions, lock_fd, LOCK_FD);
 	return err;

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#define VM_SPAWN_LISTEN_FD 3 /* in the VM's process, where the front-end connects */
+
 struct json_object;
 struct vm_dir;
 

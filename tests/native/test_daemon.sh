@@ -60,6 +60,7 @@ commands() {
 	check "top of one VM" says '^a +all ' nv top --once a
 	check "metrics" says 'vm="a"' nv metrics
 	check "metrics of one VM" says 'vm="a"' nv metrics a
+	check "the VM's process has given up what it can" given_up "$(vm a .pid)"
 	check "set" nv set --vm a --engine worker --queue 1
 	check "set of a VM there is none" refused 'no daemon listens' nv set --vm z --engine worker
 	check "restart of a VM there is none" refused 'z is not attached' nv restart --vm z
@@ -72,6 +73,14 @@ commands() {
 		"$nvring" daemon --runtime-dir "$run" --config-dir "$conf"
 	check "detach" says '^a: detached' nv detach --vm a
 	check "and nothing is left" test -z "$(ls "$run/vm")$(vm_pids)"
+}
+
+# given_up PID: no capabilities but BPF, PERFMON, IPC_LOCK and, on older kernels, SYS_ADMIN
+given_up() {
+	local have
+
+	have=$(awk '/CapPrm/ { print $2 }' "/proc/$1/status")
+	[ $((0x$have & ~0xc000204000)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$1/status"
 }
 
 # bad_file NAME: reload with such a file; fails with what reload says
@@ -133,7 +142,7 @@ other_process() {
 
 # Eight VMs under load do not notice that the manager is killed; the next one has them all.
 manager_dies() {
-	local before after i names=(v1 v2 v3 v4 v5 v6 v7 v8) bad=0
+	local before after sockets i names=(v1 v2 v3 v4 v5 v6 v7 v8) bad=0
 
 	for i in "${names[@]}"; do
 		image "$i" 4M
@@ -152,10 +161,17 @@ manager_dies() {
 	after=$(nv list --json | jq -c 'map([.vm, .pid])')
 	check "the next manager has all eight, the same processes" test "$before" = "$after"
 	check "and says so" test "$(grep -c ': adopted' "$manager_log")" = 8
+	sockets=$(stat -c %i "$run/vm/v3/disk.sock" "$run/vm/v4/disk.sock")
 	kill -KILL "$(vm v3 .pid)" "$(vm v4 .pid)"
 	await all_serving 8
 	check "adopted ones that die are started again" \
 		test "$(nv list --json | jq -c 'map(.restarts)')" = '[0,0,1,1,0,0,0,0]'
+	if [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" = 0 ]; then
+		check "with the same sockets, where front-ends waited" test "$sockets" = \
+			"$(stat -c %i "$run/vm/v3/disk.sock" "$run/vm/v4/disk.sock")"
+	else
+		skip "the same sockets" "Yama forbids it"
+	fi
 	check "one is detached while the manager is away" detach_and_kill v8
 	manager_start
 	await vm_gone v8

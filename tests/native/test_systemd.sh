@@ -36,7 +36,7 @@ outside() {
 	done
 	kill -KILL $namespace 2>/dev/null
 	wait $namespace 2>/dev/null
-	cat "$dir/out" "$dir/console" >&2
+	cat "$dir/out" "$dir/console" "$dir/log" >&2
 	if [ ! -s "$dir/tap" ] && ! grep -q . "$dir/console"; then
 		skip_all "no systemd can be started here: $(head -1 "$dir/out")"
 	fi
@@ -52,7 +52,8 @@ units() {
 		printf '[Unit]\nDefaultDependencies=no\n' >"$dir/units/$name.target"
 	done
 	mkdir "$dir/units/nvring.service.d"
-	printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n' >"$dir/units/nvring.service.d/fast.conf"
+	printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\nStandardError=append:%s\n' "$dir/log" \
+		>"$dir/units/nvring.service.d/test.conf"
 }
 
 own_cgroup() {
@@ -134,6 +135,7 @@ beside() {
 	fi
 	main=$(property MainPID)
 	check "capabilities are those of the unit" no_more_than 000000c000204003 "$main"
+	ok "$(grep -c 'no Landlock\|error' "$dir/log")" "nor is anything refused that it is built for"
 	check "systemctl status tells how many" is StatusText "2 VMs attached, 2 served"
 	build/tests/front/steady --socket /run/nvring/vm/a/disk.sock --image "$dir/image" \
 		>"$dir/report" &
