@@ -103,6 +103,8 @@ struct vm_process *manager_add(struct manager *manager, const char *name,
 		return NULL;
 	}
 	err = vm_process_save(vm);
+	if (!err) /* before its process is: who connects now waits */
+		err = vm_process_listen(vm);
 	if (!err)
 		err = vm_process_start(vm);
 	if (err) {

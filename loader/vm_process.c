@@ -189,7 +189,7 @@ static void find(struct vm_process *vm)
 		serving(vm, "adopted");
 }
 
-static int listen_for_front(struct vm_process *vm)
+int vm_process_listen(struct vm_process *vm)
 {
 	const struct manager *manager = vm->manager;
 	bool grouped = manager->options.socket_group;
@@ -219,7 +219,7 @@ static int start(struct vm_process *vm, int lock_fd)
 		.notify = vm->manager->notify_path,
 		.lock_fd = lock_fd,
 	};
-	int err = listen_for_front(vm), pidfd;
+	int err = vm_process_listen(vm), pidfd;
 	pid_t pid;
 
 	if (err)
@@ -272,44 +272,64 @@ static uint64_t delay_us(const struct vm_process *vm)
 	return !vm->failures ? 0 : min(DELAY_US << min(vm->failures - 1, 16U), DELAY_MAX_US);
 }
 
+/* It was to end for good. */
+static void detached(struct vm_process *vm)
+{
+	struct json_object *result = json_object_new_object();
+
+	json_add_text(result, "vm", vm->name);
+	vm_dir_remove(&vm->dir);
+	manager_event(vm->manager, vm->name, "detached", NULL);
+	rpc_finish(steal_pointer(&vm->waiter), result);
+	manager_drop(vm->manager, vm);
+}
+
+/* It could not be attached at all. */
+static void refused(struct vm_process *vm)
+{
+	vm_dir_remove(&vm->dir);
+	manager_event(vm->manager, vm->name, "failed", vm->cause);
+	rpc_finish_failed(steal_pointer(&vm->waiter), "%s does not start: %s", vm->name, vm->cause);
+	manager_drop(vm->manager, vm);
+}
+
+static void try_again(struct vm_process *vm, bool served, bool known)
+{
+	bool steady = served && now_us() - vm->serving_since >= STEADY_US;
+
+	vm->failures = steady ? 0 : vm->failures + 1;
+	vm->failed = !served;
+	vm->restarts++;
+	vm->state = VM_WAITING;
+	if (!known) /* not every five seconds */
+		manager_event(vm->manager, vm->name, served ? "died" : "failed", vm->cause);
+	arm(vm, delay_us(vm));
+	rpc_finish_failed(steal_pointer(&vm->waiter), "%s does not start: %s; it is tried again",
+			  vm->name, vm->cause);
+}
+
 /* Without a process, whatever it was. */
 static void ended(struct vm_process *vm, const char *how)
 {
-	struct rpc_later *waiter = steal_pointer(&vm->waiter);
 	bool served = vm->state == VM_SERVING || vm->state == VM_STOPPING;
+	const char *cause = *vm->said && !served ? vm->said : how;
+	bool known = vm->failed && !served && !strcmp(cause, vm->cause);
 
 	if (vm->leaving) {
-		struct json_object *result = json_object_new_object();
-
-		json_add_text(result, "vm", vm->name);
-		vm_dir_remove(&vm->dir);
-		manager_event(vm->manager, vm->name, "detached", NULL);
-		rpc_finish(waiter, result);
-		manager_drop(vm->manager, vm);
+		detached(vm);
 		return;
 	}
 	if (vm->again && served) {
 		vm->again = false;
-		vm->waiter = waiter;
 		take_changes(vm);
 		vm_process_start(vm);
 		return;
 	}
-	snprintf(vm->cause, sizeof(vm->cause), "%s", *vm->said && !served ? vm->said : how);
-	if (vm->fresh) {
-		vm_dir_remove(&vm->dir);
-		manager_event(vm->manager, vm->name, "failed", vm->cause);
-		rpc_finish_failed(waiter, "%s does not start: %s", vm->name, vm->cause);
-		manager_drop(vm->manager, vm);
-		return;
-	}
-	vm->failures = served && now_us() - vm->serving_since >= STEADY_US ? 0 : vm->failures + 1;
-	vm->failed = !served;
-	vm->restarts++;
-	vm->state = VM_WAITING;
-	manager_event(vm->manager, vm->name, served ? "died" : "failed", vm->cause);
-	arm(vm, delay_us(vm));
-	rpc_finish_failed(waiter, "%s does not start: %s; it is tried again", vm->name, vm->cause);
+	snprintf(vm->cause, sizeof(vm->cause), "%s", cause);
+	if (vm->fresh)
+		refused(vm);
+	else
+		try_again(vm, served, known);
 }
 
 void vm_process_detach(struct vm_process *vm, struct rpc_later *waiter)

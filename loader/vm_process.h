@@ -58,6 +58,9 @@ struct vm_process {
 /* vm_process_state_name() - for people: also whether it failed to start */
 const char *vm_process_state_name(const struct vm_process *vm);
 
+/* vm_process_listen() - have the socket where the front-end connects; 0 or -errno */
+int vm_process_listen(struct vm_process *vm);
+
 /* vm_process_start() - find or start its process soon, from the event loop; 0 or -errno */
 int vm_process_start(struct vm_process *vm);
 

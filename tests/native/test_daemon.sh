@@ -244,6 +244,7 @@ config() {
 	await vm_is c3 .state failed
 	ok $? "what cannot start has failed"
 	check "the list says why" says 'late.img: No such file' nv list
+	check "that is said once: $(grep -c 'warning: c3: failed' "$manager_log")" said_once
 	image late
 	await vm_is c3 .state serving
 	ok $? "and serves as soon as it can"
@@ -265,6 +266,17 @@ config() {
 	nv reload >/dev/null
 	await all_serving 0
 }
+
+# Tried twice more, at least.
+said_once() {
+	local tries
+
+	tries=$(vm c3 .restarts)
+	await more_restarts $((tries + 2))
+	[ "$(grep -c 'warning: c3: failed' "$manager_log")" = 1 ]
+}
+
+more_restarts() { [ "$(vm c3 .restarts)" -ge "$1" ]; }
 
 # list_and_next VM: its line in the list and the note below
 list_and_next() { nv list | grep -A1 "^$1 " | tr '\n' ' '; }
