@@ -127,6 +127,7 @@ help:
 		'make check      all tests' \
 		'make fuzz       100,000 inputs of messages, 1,000,000 of rings (FUZZ_MESSAGES=, FUZZ_RINGS=)' \
 		'make bench-native  speed beside qemu-storage-daemon' \
+		'make bench-scale   100 VMs, idle and busy, under one manager' \
 		'make bench-host    speed of a KVM guest on NVMe beside QEMU, in the test host' \
 		'make lint, make format, make install DESTDIR= PREFIX=, make clean' \
 		'V=1 shows commands; SAN=address,undefined or SAN=thread instruments'

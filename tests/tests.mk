@@ -122,4 +122,9 @@ bench-host:
 	$(Q)tests/bench/host
 	$(Q)tests/bench/dispatch
 
-.PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native bench-host
+bench-scale:
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(LOADGEN) $(BUILD)/tests/front/steady
+	$(Q)tests/bench/scale
+
+.PHONY: check check-build unit-tests fuzz fuzz-targets demo bench-native bench-host bench-scale
