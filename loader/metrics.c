@@ -14,9 +14,11 @@
 struct family {
 	const char *name, *help;
 	size_t offset; /* in struct sample_queue */
+	bool is_ms;    /* to be told in seconds */
 };
 
-#define COUNTER(name, help, member) { "nvring_" name, help, offsetof(struct sample_queue, member) }
+#define COUNTER(name, help, member) \
+	{ "nvring_" name, help, offsetof(struct sample_queue, member), false }
 
 static const struct family counters[] = {
 	COUNTER("requests_total", "Requests taken from the guest.", counters.requests),
@@ -29,6 +31,8 @@ static const struct family counters[] = {
 	COUNTER("held_interrupts_total", "Interrupts held back for several completions.", held),
 	COUNTER("commands_total", "Commands sent to the device.", counters.commands),
 	COUNTER("retries_total", "Commands sent again after a passing error.", counters.retries),
+	{ "nvring_limited_seconds_total", "Time a queue waited for the VM's limits.",
+	  offsetof(struct sample_queue, limited_ms), true },
 	COUNTER("engine_switches_total", "Moves of a queue to another engine.", switches),
 };
 
@@ -56,6 +60,11 @@ static void queue_labels(FILE *out, const struct sample *sample, const struct sa
 	fprintf(out, ",queue=\"%" PRIu64 "\"", queue->index);
 }
 
+static void print_seconds(FILE *out, uint64_t ns)
+{
+	fprintf(out, "%" PRIu64 ".%09" PRIu64, ns / 1000000000, ns % 1000000000);
+}
+
 static void print_counter(FILE *out, const struct family *family, struct sample *const *samples,
 			  size_t count)
 {
@@ -63,11 +72,16 @@ static void print_counter(FILE *out, const struct family *family, struct sample 
 	for (size_t i = 0; i < count; i++) {
 		for (uint32_t n = 0; n < samples[i]->queue_count; n++) {
 			const struct sample_queue *queue = &samples[i]->queues[n];
+			uint64_t value = *(const uint64_t *)((const char *)queue + family->offset);
 
 			fputs(family->name, out);
 			queue_labels(out, samples[i], queue);
-			fprintf(out, "} %" PRIu64 "\n",
-				*(const uint64_t *)((const char *)queue + family->offset));
+			fputs("} ", out);
+			if (family->is_ms)
+				print_seconds(out, value * 1000000);
+			else
+				fprintf(out, "%" PRIu64, value);
+			fputc('\n', out);
 		}
 	}
 }
@@ -116,11 +130,6 @@ static void print_line(FILE *out, const struct sample *sample, const char *suffi
 	fprintf(out, "nvring_request_duration_seconds_%s{", suffix);
 	vm_label(out, sample);
 	fprintf(out, ",operation=\"%s\"", operation);
-}
-
-static void print_seconds(FILE *out, uint64_t ns)
-{
-	fprintf(out, "%" PRIu64 ".%09" PRIu64, ns / 1000000000, ns % 1000000000);
 }
 
 static void print_histogram(FILE *out, const struct sample *sample, const char *operation,

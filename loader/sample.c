@@ -2,6 +2,7 @@
 #include "sample.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "counters.h"
@@ -38,11 +39,28 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 		text_of(object, "broken", queue->why, sizeof(queue->why));
 	queue->in_flight = number_of(object, "in_flight");
 	queue->switches = number_of(object, "switches");
+	queue->limited_ms = number_of(json_object_object_get(object, "limit"), "held_ms");
 	queue->held = number_of(json_object_object_get(object, "direct"), "held");
 	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
 	latency_parse(json_object_object_get(latency, "write"), &queue->write);
 	latency_parse(json_object_object_get(latency, "other"), &queue->other);
+}
+
+/* "NAME=NUMBER ..." */
+static void parse_limits(struct json_object *limits, char *ret_text, size_t size)
+{
+	size_t used = 0;
+
+	*ret_text = '\0';
+	if (!json_object_is_type(limits, json_type_object))
+		return;
+	json_object_object_foreach(limits, name, value) {
+		if (used < size)
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%.8s=%" PRIu64,
+						 used ? " " : "", name,
+						 json_object_get_uint64(value));
+	}
 }
 
 struct sample *sample_parse(struct json_object *status, const char *fallback)
@@ -58,6 +76,8 @@ struct sample *sample_parse(struct json_object *status, const char *fallback)
 	if (!*sample->name)
 		snprintf(sample->name, sizeof(sample->name), "%s", fallback);
 	text_of(status, "engine", sample->engine, sizeof(sample->engine));
+	parse_limits(json_object_object_get(status, "limits"), sample->limits,
+		     sizeof(sample->limits));
 	sample->pid = number_of(status, "pid");
 	sample->now_ns = number_of(status, "now_ns");
 	sample->connected = json_object_get_boolean(json_object_object_get(status, "connected"));
@@ -98,6 +118,7 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		ret_sum->running |= queue->running;
 		ret_sum->in_flight += queue->in_flight;
 		ret_sum->switches += queue->switches;
+		ret_sum->limited_ms += queue->limited_ms;
 		ret_sum->held += queue->held;
 		queue_counters_add(&ret_sum->counters, &queue->counters);
 		add_histogram(&ret_sum->read, &queue->read);
@@ -124,7 +145,8 @@ static bool subtract_histogram(struct histogram *from, const struct histogram *w
 
 bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 {
-	return subtract(&queue->held, &before->held, 1) &&
+	return subtract(&queue->limited_ms, &before->limited_ms, 1) &&
+	       subtract(&queue->held, &before->held, 1) &&
 	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
 			sizeof(queue->counters) / sizeof(uint64_t)) &&
 	       subtract_histogram(&queue->read, &before->read) &&

@@ -19,7 +19,8 @@ struct sample_queue {
 	char why[STATS_WHY_BYTES];	 /* this engine, or what is wrong with the queue */
 	uint64_t in_flight;
 	uint64_t switches;
-	uint64_t held; /* interrupts */
+	uint64_t limited_ms; /* it waited for the VM's limits */
+	uint64_t held;	     /* interrupts */
 	struct queue_counters counters;
 	struct histogram read, write, other;
 };
@@ -27,6 +28,7 @@ struct sample_queue {
 struct sample {
 	char name[SAMPLE_NAME_BYTES];	 /* printable */
 	char engine[STATS_ENGINE_BYTES]; /* asked for */
+	char limits[96];		 /* such as "riops=100 wbps=1048576", or empty */
 	uint64_t pid;
 	uint64_t now_ns; /* CLOCK_MONOTONIC of the daemon's host */
 	bool connected;

@@ -37,22 +37,23 @@ static void free_vms(struct top_vm *vms, size_t count)
 
 int top_sample(struct top *top, char *const *paths, size_t count)
 {
-	struct top_vm *vms = calloc(count ? count : 1, sizeof(*vms));
+	struct top_vm *vms = calloc(count + 1, sizeof(*vms));
 
-	for (size_t i = 0; vms && i < count; i++) {
+	if (!vms)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
 		vms[i].control = strdup(paths[i]);
 		if (!vms[i].control) {
 			free_vms(vms, i);
-			vms = NULL;
-			break;
+			return -ENOMEM;
 		}
 		vms[i].before = take_last(top, paths[i]);
 		vms[i].now = sample_take(paths[i]);
 	}
 	free_vms(top->vms, top->count);
 	top->vms = vms;
-	top->count = vms ? count : 0;
-	return vms ? 0 : -ENOMEM;
+	top->count = count;
+	return 0;
 }
 
 /* "123", "12.3k", "456M": three digits and a unit. */
@@ -158,7 +159,7 @@ static void print_queues(FILE *out, const struct top_vm *vm, double seconds)
 	for (uint32_t i = 0; i < vm->now->queue_count; i++) {
 		const struct sample_queue *queue = &vm->now->queues[i];
 		struct row row = { .did = *queue, .seconds = seconds, .vm = "" };
-		char number[NUMBER_BYTES];
+		char number[NUMBER_BYTES], why[STATS_WHY_BYTES + 32];
 
 		if (!queue->running || !sample_since(&row.did, &vm->before->queues[i]))
 			continue;
@@ -166,6 +167,11 @@ static void print_queues(FILE *out, const struct top_vm *vm, double seconds)
 		row.queue = number;
 		row.engine = queue->engine;
 		row.why = queue->why;
+		if (row.did.limited_ms) {
+			snprintf(why, sizeof(why), "limited %.0f%% of the time; %s",
+				 min((double)row.did.limited_ms / seconds / 10, 100.0), queue->why);
+			row.why = why;
+		}
 		print_row(out, &row);
 	}
 }
@@ -188,7 +194,7 @@ static const char *engine_of(const struct sample *sample)
 static void print_vm(FILE *out, const struct top *top, const struct top_vm *vm)
 {
 	const struct sample *now = vm->now, *before = vm->before;
-	struct row row = { .queue = "all", .why = "" };
+	struct row row = { .queue = "all", .why = now ? now->limits : "" };
 	struct sample_queue earlier;
 
 	if (!now) {
@@ -208,8 +214,6 @@ static void print_vm(FILE *out, const struct top *top, const struct top_vm *vm)
 	row.seconds = (double)(now->now_ns - before->now_ns) / 1e9;
 	if (!now->connected)
 		row.why = "no front-end is connected";
-	else if (!strcmp(now->engine, "auto"))
-		row.why = "auto";
 	print_row(out, &row);
 	if (top->queues)
 		print_queues(out, vm, row.seconds);

@@ -164,6 +164,11 @@ for engine in "${engines[@]}"; do
 	check "$engine: status has the limit, and that it held requests" test "$(build/nvring status \
 		--control "$dir/$engine.control" --json |
 		jq '.limits == {riops: 400} and ([.queues[].limit.held] | min > 10)')" = true
+	build/nvring top --control "$dir/$engine.control" --once >"$dir/top"
+	check "$engine: top has the limit, and that both queues wait" test \
+		"$(grep -c ' riops=400$' "$dir/top") $(grep -c 'limited [0-9]*% of the time; ' "$dir/top")" = "1 2"
+	check "$engine: metrics have how long" test 2 = "$(build/nvring metrics \
+		--control "$dir/$engine.control" | grep -c '^nvring_limited_seconds_total{.*} [1-9]')"
 done
 kept free 200 "not limited, beside them"
 
