@@ -116,7 +116,8 @@ static void print_row(FILE *out, const struct row *row)
 		fprintf(out, " %7.3f %7.3f", (double)c->kicks / done, (double)c->interrupts / done);
 	else
 		fprintf(out, " %7s %7s", "-", "-");
-	fprintf(out, " %6s  %s\n", short_number((double)row->did.held / seconds, held), row->why);
+	fprintf(out, " %6s%s%s\n", short_number((double)row->did.held / seconds, held),
+		*row->why ? "  " : "", row->why);
 }
 
 static void print_heads(FILE *out)
