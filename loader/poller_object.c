@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "direct_maps.h"
+#include "hub.h"
 #include "lockdown.h"
 #include "log.h"
 #include "pins.h"
@@ -159,7 +160,8 @@ int poller_object_open(struct vm *vm, struct poller_object *ret_object,
 
 int poller_object_attach(struct poller_object *object, char ret_why[ENGINE_WHY_BYTES])
 {
-	if (object->link)
+	if (object->link || object->hub ||
+	    !hub_join(bpf_program__fd(object->program), &object->hub))
 		return 0;
 	object->link = bpf_program__attach(object->program);
 	if (!object->link)
@@ -170,6 +172,8 @@ int poller_object_attach(struct poller_object *object, char ret_why[ENGINE_WHY_B
 
 void poller_object_detach(struct poller_object *object)
 {
+	hub_leave(object->hub);
+	object->hub = NULL;
 	if (!object->link)
 		return;
 	pins_drop(object->pins, PIN_LINK);

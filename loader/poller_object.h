@@ -14,7 +14,8 @@ struct poller_object {
 	struct poller_bpf *pages;
 	struct poller_helpers_bpf *helpers;
 	struct bpf_program *program; /* that this kernel takes */
-	struct bpf_link *link;	     /* NULL while it is not attached */
+	struct hub *hub;	     /* by which it runs, */
+	struct bpf_link *link;	     /* or by this where there is none; NULL while it does not */
 	struct pins *pins;	     /* where they are shown, or NULL */
 };
 

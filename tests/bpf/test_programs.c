@@ -14,6 +14,7 @@
 #include "bpf/direct.skel.h"
 #include "bpf/dispatch.skel.h"
 #include "bpf/dispatch_helpers.skel.h"
+#include "bpf/hub.skel.h"
 #include "bpf/loop.skel.h"
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
@@ -29,6 +30,7 @@ static const struct object {
 	const char *name;
 	const void *(*elf)(size_t *size);
 } objects[] = {
+	{ "hub", hub_bpf__elf_bytes },
 	{ "stats", stats_bpf__elf_bytes },
 	{ "direct", direct_bpf__elf_bytes },
 	{ "poller", poller_bpf__elf_bytes },
