@@ -222,8 +222,8 @@ bool cgroup_admits(const struct cgroup *cgroup, int socket_fd, pid_t pid,
 	/* What was read is its own, if it still runs. */
 	if (err || has_ended(pidfd)) {
 		snprintf(ret_why, CGROUP_WHY_BYTES,
-			 "process %d, which connected, is not to be seen from here; it must run "
-			 "in cgroup %.300s",
+			 "process %d, which connected, has ended or is not to be seen from here; "
+			 "it must run in cgroup %.300s",
 			 (int)pid, cgroup->path);
 		return false;
 	}

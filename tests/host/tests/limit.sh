@@ -24,8 +24,8 @@ start() {
 	build/nvring serve --socket "$dir/$1" --control "$dir/$1.control" --queues 2 --cgroup "$2" \
 		--name "$1" "${@:3}" 2>"/results/$1.log" &
 	daemon[$1]=$!
-	for _ in $(seq 200); do
-		[ ! -S "$dir/$1.control" ] || return 0
+	for _ in $(seq 300); do
+		! build/nvring status --control "$dir/$1.control" >"$dir/started" 2>&1 || return 0
 		sleep 0.1
 	done
 	cat "/results/$1.log" >&2
@@ -117,19 +117,19 @@ kept() {
 }
 
 # keep SECONDS WANTED WHAT: everyone's engine keeps to that rate. When this emulated machine as a whole
-# stands still for longer than a limit makes up for, all are too slow: then once more, at most twice.
+# stands still for longer than a limit makes up for, all are too slow: then once more, at most thrice.
 # Too fast is too fast at once.
 keep() {
 	local try slow fast engine
 
-	for try in 1 2 3; do
+	for try in 1 2 3 4; do
 		window "$1"
 		slow='' fast=''
 		for engine in "${engines[@]}"; do
 			[ $(($(rate "$engine") * 100)) -ge $(($2 * 95)) ] || slow+=" $engine $(rate "$engine")"
 			[ $(($(rate "$engine") * 100)) -le $(($2 * 105)) ] || fast=yes
 		done
-		[ -n "$slow" ] && [ -z "$fast" ] && [ $try != 3 ] || break
+		[ -n "$slow" ] && [ -z "$fast" ] && [ $try != 4 ] || break
 		diag "$3: too slow, once more:$slow"
 	done
 	for engine in "${engines[@]}"; do
@@ -153,9 +153,9 @@ for engine in "${engines[@]}"; do
 done
 limit "${engines[0]}" riops=4000
 echo "$number riops=400" >"$cgroups/slice-${engines[0]}/io.max"
-load free --rate 200 --depth 4 --seconds 200
+load free --rate 200 --depth 4 --seconds 300
 for engine in "${engines[@]}"; do
-	load "$engine" --bs 16384 --depth 16 --queues 2 --seconds 200
+	load "$engine" --bs 16384 --depth 16 --queues 2 --seconds 300
 done
 sleep 1
 keep 20 400 riops
@@ -192,7 +192,7 @@ unload
 # Larger than a command, and than what is reserved at a time; BPF leaves them to the worker.
 for engine in "${engines[@]}"; do
 	limit "$engine" rbps=$((20 << 20))
-	load "$engine" --bs 1048576 --depth 4 --queues 2 --seconds 200
+	load "$engine" --bs 1048576 --depth 4 --queues 2 --seconds 300
 done
 sleep 1
 keep 8 20 'large ones'
@@ -201,7 +201,7 @@ unload
 # Writes, while reads may next to nothing.
 for engine in "${engines[@]}"; do
 	limit "$engine" riops=10 rbps=65536 wiops=300
-	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 200
+	load "$engine" --rw randwrite --depth 16 --queues 2 --seconds 300
 done
 sleep 1
 keep 8 300 wiops
@@ -239,7 +239,7 @@ echo 2048,16384 | sfdisk -q "$disk" && mke2fs -q -F -t ext4 "${disk}p1" && mkdir
 start file file --image "$dir/fs/image" --size 16M
 engines=(file)
 limit file riops=150 wiops=20
-load file --depth 16 --queues 2 --seconds 200
+load file --depth 16 --queues 2 --seconds 300
 sleep 1
 keep 8 150 'a file on a partition'
 unload
