@@ -11,6 +11,8 @@ bpftool=$(PATH=$PWD/.cache/sysroot/usr/sbin:/usr/sbin:$PATH command -v bpftool)
 bpffs=$(findmnt -nro TARGET -t bpf | head -1)
 pins=$bpffs/nvring-test-$$
 rate=${NVRING_WATCH_RATE:-2000} # requests a second
+overhead=${NVRING_WATCH_OVERHEAD:-3} # ms at most, of a request outside of what the daemon sees
+# NVRING_WATCH_OPTION: --vcpu-dispatch, which has a program of its own
 loop= group= idle=
 end() {
 	[ -z "$idle" ] || kill "$idle" 2>/dev/null
@@ -24,7 +26,8 @@ trap end EXIT
 
 # serve OPTION...: as vm.1, whose folder is vm%2E1, since bpffs refuses dots
 serve() {
-	daemon_start --queues 2 --name vm.1 --control "$dir/control" ${bpffs:+--pin-dir "$pins"} "$@"
+	daemon_start --queues 2 --name vm.1 --control "$dir/control" ${bpffs:+--pin-dir "$pins"} \
+		${NVRING_WATCH_OPTION:-} "$@"
 }
 folder=$pins/vm%2E1
 
@@ -121,7 +124,7 @@ pinned() {
 		"$(jq '[.[] | .read_latency, .write_latency, .other_latency | del(.sum_ns) | .[][]] | add' \
 			"$dir/dump")" = "$(jq '[.queues[].counters.completed] | add' "$dir/status")"
 	case $engine in
-	poller) set -- poller ;;
+	poller) set -- poller ${NVRING_WATCH_OPTION:+vcpu_dispatch} ;;
 	loop) set -- loop_0 loop_1 ;;
 	*) set -- ;;
 	esac
@@ -203,8 +206,9 @@ slow() {
 	done
 	theirs=$(jq '.mean_us / 1e3' "$dir/load")
 	ours=$(jq '.queues[0].latency.read | .sum_ns / .count / 1e6' "$dir/status")
-	check "mean: $ours ms, as the front-end saw it: $theirs ms" near "$ours" "$theirs" 15
-	check "and that of 50 reads a second" near "$ours" 20 25
+	check "mean: $ours ms, as the front-end saw it: $theirs ms" \
+		awk -v a="$ours" -v b="$theirs" -v o="$overhead" 'BEGIN { exit !(a <= b && b - a < o) }'
+	check "and that of 50 reads a second" near "$ours" 20 30
 }
 
 # managed: all VMs of a manager, or those that are named
