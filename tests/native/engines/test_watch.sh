@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What an operator sees of a running VM: `nvring top`, metrics, latencies, what is pinned for bpftool.
 # Against what the load generator did, and its own clock.
-# seconds: 90
+# seconds: 120
 set -uo pipefail
 cd "$(dirname "$0")/../../.."
 . tests/lib/tap.sh
@@ -62,13 +62,13 @@ completed() {
 view() {
 	local rows=$dir/top iops read queue
 
-	load --depth 4 --queues 2 --rw mixed --sleep --event-idx --rate "$rate" --seconds 4 >/dev/null &
+	load --depth 4 --queues 2 --rw mixed --sleep --event-idx --rate "$rate" --seconds 8 >/dev/null &
 	completed 1
 	build/nvring top --control "$dir/control" -n 2 >"$rows"
 	ok $? "top ends well"
 	wait $!
 	ok $? "load with a rate"
-	completed $((rate * 3))
+	completed $((rate * 6))
 	ok $? "the daemon has seen that load"
 	check "top: heads, the VM and its two queues, twice" test "$(grep -c . "$rows")" = 8
 	check "top: each line has a value for each head" awk 'NR != 5 && NF < 13 { exit 1 }' "$rows"
