@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
+	char why[VM_DIR_WHY];
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -34,6 +35,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (settings->target.vm || settings->target.control)
 			argp_error(state, "'%s': one VM or all can be shown", argument);
+		if (vm_name_check(argument, why))
+			argp_error(state, "%s", why);
 		settings->target.vm = argument;
 		return 0;
 	default:

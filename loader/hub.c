@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include "bpf_util.h"
@@ -130,9 +131,20 @@ static int take_slot(struct hub *hub)
 	return -ENOSPC;
 }
 
+/*
+ * From Linux 7.0 on tracepoints can be preempted, and the kernel skips a program that is under way
+ * on the CPU: one process's would keep those of others from being run.
+ */
+static bool can_share(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strtoul(name.release, NULL, 10) < 7;
+}
+
 static int join(struct hub *hub, int program_fd)
 {
-	int err = lock(hub);
+	int err = can_share() ? lock(hub) : -EOPNOTSUPP;
 
 	if (err)
 		return err;
@@ -157,11 +169,20 @@ static int join(struct hub *hub, int program_fd)
 	return 0;
 }
 
+/* Whether anybody else is there. */
 static bool anybody(const struct hub *hub)
 {
+	uint64_t namespace = pid_namespace();
+	struct hub_owner owner;
 	uint32_t slot;
 
-	return !bpf_map_get_next_key(hub->owners_fd, NULL, &slot);
+	while (!bpf_map_get_next_key(hub->owners_fd, NULL, &slot)) {
+		if (bpf_map_lookup_elem(hub->owners_fd, &slot, &owner) ||
+		    !is_left(&owner, namespace))
+			return true;
+		free_slot(hub, slot);
+	}
+	return false;
 }
 
 static void leave(struct hub *hub)

@@ -14,8 +14,8 @@ struct hub;
  * @program_fd: for tp_btf/io_uring_complete; a process has one at a time
  * @ret_hub: set; free with hub_leave()
  *
- * Return: 0 or -errno, where there is no bpffs, or it is not ours to change; attach the program by
- * itself then.
+ * Return: 0 or -errno, where there is no bpffs, it is not ours to change, or the kernel is Linux 7
+ * or newer; attach the program by itself then.
  */
 int hub_join(int program_fd, struct hub **ret_hub);
 

@@ -18,43 +18,48 @@ fi
 was=$(cat $clock)
 trap 'echo "$was" >$clock; daemon_gone; rm -rf "$dir"' EXIT
 
-# programs: the daemon's, as bpftool tells of them
-programs() {
+# spent [PATTERN]: "RUNS NS" so far, of the daemon's programs, and of the hook that it shares
+spent() {
 	local id
 
 	for id in $(sed -n 's/^prog_id:[[:space:]]*//p' /proc/"$daemon_pid"/fdinfo/* | sort -un); do
 		"$bpftool" -j prog show id "$id"
-	done
+	done | jq -rs --arg name "^(${1:-.*})\$" 'map(select(.name // "" | test($name))) |
+		"\(map(.run_cnt // 0) | add // 0) \(map(.run_time_ns // 0) | add // 0)"'
 }
 
 # cost DEPTH: of the runs that this many requests in flight make. Some engines' programs are gone when
 # the load is.
 cost() {
-	local runs spent requests load
+	local before after runs ns requests load
 
 	daemon_start --null 1G --queues 1
-	echo 1 >$clock
 	build/tests/front/loadgen --socket "$socket" --depth "$1" --event-idx --seconds 3 >/dev/null &
 	load=$!
-	sleep 2
+	sleep 0.5
 	kill -USR1 "$daemon_pid"
-	programs >"$dir/programs"
+	read -ra before < <(spent)
+	echo 1 >$clock
+	sleep 2
+	echo "$was" >$clock
+	read -ra after < <(spent)
 	requests=$(counter completed)
+	: >"$daemon_log"
+	kill -USR1 "$daemon_pid"
 	wait $load
 	ok $? "depth $1: load"
-	echo "$was" >$clock
+	requests=$(($(counter completed) - requests))
 	daemon_end 2>/dev/null
-	read -r runs spent < <(jq -rs '[map(.run_cnt // 0), map(.run_time_ns // 0) | add // 0] | @tsv' \
-		"$dir/programs")
+	runs=$((after[0] - before[0])) ns=$((after[1] - before[1]))
 	check "depth $1: the kernel ran and timed it" test "$runs" -gt 0 -a "$requests" -gt 0
-	diag "$engine, depth $1: $requests requests, $runs runs of $((spent / (runs + !runs))) ns, $((
-		spent / (requests + !requests))) ns a request"
+	diag "$engine, depth $1: $requests requests, $runs runs of $((ns / (runs + !runs))) ns, $((
+		ns / (requests + !requests))) ns a request"
 }
 
-# filter PROGRAM WHAT OPTION...: what another process's completions or doorbells pay, while ours has
-# next to nothing to do. OPTIONs are of the load on the other.
+# filter PROGRAM WHAT OPTION...: (a pattern) what another process's completions or doorbells pay, while
+# ours has next to nothing to do. OPTIONs are of the load on the other.
 filter() {
-	local other=$dir/other other_pid idle runs spent requests options=()
+	local other=$dir/other other_pid idle before after runs requests options=()
 
 	[ "$1" != nvr_doorbell ] || options=(--vcpu-dispatch)
 	daemon_start --null 1G --queues 1 "${options[@]}"
@@ -63,23 +68,24 @@ filter() {
 	build/nvring serve --engine worker --image "$dir/image" --size 64M --socket "$other" 2>/dev/null &
 	other_pid=$!
 	sleep 1
+	read -ra before < <(spent "$1")
 	echo 1 >$clock
 	requests=$(build/tests/front/loadgen --socket "$other" --seconds 2 "${@:3}" --json | jq '.iops * 2 | round')
-	programs >"$dir/programs"
 	echo "$was" >$clock
+	read -ra after < <(spent "$1")
 	kill -TERM $other_pid
 	wait $idle $other_pid
 	daemon_end 2>/dev/null
-	read -r runs spent < <(jq -rs --arg name "$1" 'map(select(.name == $name)) |
-		[(map(.run_cnt // 0) | add // 0), (map(.run_time_ns // 0) | add // 0)] | @tsv' "$dir/programs")
+	runs=$((after[0] - before[0]))
 	check "filter of $2: it saw the other process's" test "$runs" -ge "${requests:-1000000000}"
-	diag "filter of $2: $runs runs of $((spent / (runs + !runs))) ns for $requests requests of another process"
+	diag "filter of $2: $runs runs of $(((after[1] - before[1]) / (runs + !runs))) ns for" \
+		"$requests requests of another process"
 }
 
 cost 1
 cost 32
 if [ "$engine" = poller ]; then
-	filter nvr_complete completions --depth 32
+	filter 'nvr_(hub|complete)' completions --depth 32
 	# One doorbell each: at this rate the other is asleep before the next.
 	[ ! -e /sys/kernel/btf/kvm ] || filter nvr_doorbell doorbells --depth 1 --kvm --rate 200
 fi

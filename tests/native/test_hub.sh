@@ -10,6 +10,10 @@ dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
 pins=/sys/fs/bpf/nvring
 declare -A pid load
 trap 'kill -KILL ${pid[*]} ${load[*]} 2>/dev/null; cat "$dir"/*.log >&2; rm -rf "$dir"' EXIT
+if [ "$(uname -r | cut -d. -f1)" -ge 7 ]; then
+	echo "1..0 # SKIP Linux 7: each poller has a hook of its own"
+	exit 0
+fi
 if ! command -v bpftool >/dev/null || [ ! -d /sys/fs/bpf ] || [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ]; then
 	echo "1..0 # SKIP no bpftool, or no bpffs"
 	exit 0
@@ -62,7 +66,13 @@ hooked() { test "$(hooks)" -eq $((before + ($1 | ${#had} > 0))); }
 owners() { bpftool -j map dump pinned $pins/hub_owners | jq length; }
 owned() { test "$(owners)" -eq "$1"; }
 
-# A hub that is there belongs to daemons outside this test.
+# One that was left behind, as by daemons that were killed, goes with the next that leaves.
+serve first || exit 1
+load first 0.2
+wait "${load[first]}"
+kill -TERM "${pid[first]}"
+wait "${pid[first]}"
+# Otherwise it belongs to daemons outside this test.
 before=$(hooks) had=$(test -e $pins/hub_link && echo yes)
 [ -z "$had" ] || before=$((before - 1))
 for name in a b c; do
