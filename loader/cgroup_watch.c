@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
+#include <systemd/sd-daemon.h>
 
 #include "cgroup.h"
 #include "io_max.h"
@@ -98,6 +99,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t events, void *dat
 		return 0;
 	}
 	log_info("the cgroup is gone: %s was removed", watch->vm->cgroup->path);
+	sd_notify(0, "STATUS=the cgroup is gone\nX_NVRING_GONE=1");
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
+#include "cgroup.h"
 #include "cmd.h"
 #include "disk_options.h"
 #include "log.h"
@@ -155,7 +156,8 @@ static int serve_vm(const struct settings *settings, struct vm *vm, int fd, int 
 /* Open everything, give up what opened it, and serve. */
 static int open_and_serve(const struct settings *settings, struct vm *vm)
 {
-	const struct privileges keep = {
+	char cgroups[PATH_MAX] = "";
+	struct privileges keep = {
 		.passthrough = vm->backend.disk.kind == DISK_NVME,
 		.socket = settings->socket,
 		.control = settings->control,
@@ -163,6 +165,8 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 	};
 	int fd, control_fd, err;
 
+	if (vm->cgroup && !cgroup_file(vm->cgroup, vm->cgroup->levels, ".", cgroups))
+		keep.cgroups = cgroups;
 	err = open_sockets(settings, &fd, &control_fd);
 	if (err)
 		return err;

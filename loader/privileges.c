@@ -64,6 +64,8 @@ static int restrict_files(const struct privileges *keep)
 		err = allow(ruleset, "/sys", KERNEL_RIGHTS);
 	if (!err && keep->pin_dir)
 		err = allow(ruleset, keep->pin_dir, KERNEL_RIGHTS);
+	if (!err && keep->cgroups)
+		err = allow(ruleset, keep->cgroups, LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err)
 		err = allow(ruleset, "/dev/zero", LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err)

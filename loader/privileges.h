@@ -13,6 +13,7 @@ struct privileges {
 	const char *socket; /* sockets' files that are to be removed at the end, or NULL */
 	const char *control;
 	const char *pin_dir; /* a bpffs that is not in /sys, or NULL */
+	const char *cgroups; /* likewise the cgroup2 whose files are read */
 };
 
 /**

@@ -11,7 +11,7 @@
  *   reload                read the configuration directory (manager_apply_config())
  *   events                notifications "event" {"time", "vm", "event", "detail"} until the manager
  *		ends. Events: attached, adopted, connected, disconnected, died, restarted, failed,
- *		changed, detached
+ *		changed, gone (its cgroup was removed), detached
  */
 #ifndef NVRING_RPC_MANAGER_H
 #define NVRING_RPC_MANAGER_H

@@ -365,6 +365,19 @@ static void front_changed(struct vm_process *vm, const char *pid)
 		      there ? detail : NULL);
 }
 
+/*
+ * The VM's cgroup was removed: its process ends. That is for good, unless a file says that the VM
+ * is to be served whenever there is such a cgroup.
+ */
+static void cgroup_is_gone(struct vm_process *vm)
+{
+	manager_event(vm->manager, vm->name, "gone", "its cgroup was removed");
+	if (vm->file)
+		return;
+	vm->leaving = true;
+	vm_dir_forget(&vm->dir);
+}
+
 void vm_process_said(struct vm_process *vm, const char *message)
 {
 	static const char front[] = "X_NVRING_FRONT=", status[] = "STATUS=";
@@ -377,6 +390,8 @@ void vm_process_said(struct vm_process *vm, const char *message)
 		message += length + (message[length] == '\n');
 		if (!strcmp(line, "READY=1") && vm->state == VM_STARTING)
 			serving(vm, vm->serving_since ? "restarted" : "attached");
+		else if (!strcmp(line, "X_NVRING_GONE=1"))
+			cgroup_is_gone(vm);
 		else if (!strncmp(line, front, strlen(front)))
 			front_changed(vm, line + strlen(front));
 		else if (!strncmp(line, status, strlen(status)))

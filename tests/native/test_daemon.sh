@@ -304,6 +304,37 @@ events() {
 	manager_start
 }
 
+# What becomes of a VM whose cgroup is removed.
+cgroup_gone() {
+	local mounted cgroup
+
+	mounted=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	cgroup=$mounted/nvring-test-$$
+	if [ -z "$mounted" ] || ! mkdir "$cgroup" 2>/dev/null; then
+		skip "a cgroup that is removed" "no cgroup2 to make one in"
+		return
+	fi
+	check "attach --cgroup" says served nv attach --vm cg --null 1M --cgroup "$cgroup"
+	rmdir "$cgroup"
+	await vm_gone cg
+	ok $? "a VM whose cgroup is removed is detached"
+	check "the log says why" grep -q 'cg: gone: its cgroup was removed' "$manager_log"
+	mkdir "$cgroup"
+	printf 'null = 1M\ncgroup = %s\n' "$cgroup" >"$conf/cf.conf"
+	nv reload >/dev/null
+	await vm_is cf .state serving
+	rmdir "$cgroup"
+	await vm_is cf .state failed
+	ok $? "one that has a file waits for its cgroup"
+	mkdir "$cgroup"
+	await vm_is cf .state serving
+	ok $? "and is served when it is there"
+	rm "$conf/cf.conf"
+	nv reload >/dev/null
+	await vm_gone cf
+	rmdir "$cgroup"
+}
+
 # A manager that hangs holds up nothing: front-ends come and go.
 hangs() {
 	local count=0
@@ -475,6 +506,7 @@ manager_dies
 config
 events
 later
+cgroup_gone
 hangs
 upgrade
 leaks
