@@ -144,7 +144,10 @@ for _ in $(seq 100); do
 	sleep 0.05
 done
 socket=$dir/run/vm/a/disk.sock
-check "attach --cgroup" nv attach --vm a --null 64M --queues 1 --cgroup "$vm"
+# From a file: it stays attached when its cgroup goes.
+printf '%s\n' 'null = 64M' 'queues = 1' "cgroup = $vm" >"$dir/conf/a.conf"
+check "a VM's file names a cgroup" nv reload
+check "it is served" state serving
 check "status says so" grep -q "^cgroup .*$vm\$" <(nv status a)
 check "one in it connects" load "$vm"
 ok $((! $(load '' >"$dir/outside" 2>&1; echo $?))) "one outside does not"
