@@ -41,6 +41,7 @@ relay() {
 	'not ok '*) ok 1 "$1: ${2#not ok * - }" ;;
 	'Bail out!'*) ok 1 "$1: $2" ;;
 	'# '*) echo "$2" ;;
+	*) echo "$2" >&2 ;; # the daemon's log, and what else there is to read
 	esac
 }
 

@@ -9,8 +9,9 @@ shift
 options=("$@")
 
 # guest LOG JOB...: run a job in a KVM guest. Under this emulation a guest's machine is now and then
-# reset (a triple fault: not a word of its kernel's), on Linux 7.3, with no disk of ours, too. It is
-# started again, at most twice, and that is said. One that failed, panicked or hung never is.
+# reset (a triple fault: not a word of its kernel's), on Linux 7.3, with no disk of ours, too, or
+# hangs before it loads a driver for one. It is started again, at most twice, and that is said. One
+# that failed, panicked or hung later never is.
 guest() {
 	local log=$1 try
 
@@ -20,7 +21,7 @@ guest() {
 			--socket "$socket" --log "$log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
 		[ "${PIPESTATUS[0]}" = 3 ] || return
 		! grep -E 'FAIL|panic|Oops|BUG:|WARNING:' "$log" || return
-		diag "try $try: the guest's machine was reset"
+		diag "try $try: the guest's machine was reset, or hung early"
 	done
 }
 
