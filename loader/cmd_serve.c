@@ -159,6 +159,7 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 	char cgroups[PATH_MAX] = "";
 	struct privileges keep = {
 		.passthrough = vm->backend.disk.kind == DISK_NVME,
+		.dispatch = vm->options.vcpu_dispatch,
 		.socket = settings->socket,
 		.control = settings->control,
 		.pin_dir = settings->disk.vm.pin_dir,

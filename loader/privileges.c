@@ -79,11 +79,12 @@ static int restrict_files(const struct privileges *keep)
 
 /*
  * CAP_SYS_ADMIN: before Linux 6.2 passthrough asks for it, and later where a drive does not say
- * what its commands do; before 6.13 the poller's bpf_probe_write_user does.
+ * what its commands do; before 6.13 the poller's bpf_probe_write_user does; who hooks a module's
+ * function looks through all BTF there is.
  */
 static bool wants_admin(const struct privileges *keep)
 {
-	return keep->passthrough || !bpf_has_uptr();
+	return keep->passthrough || keep->dispatch || !bpf_has_uptr();
 }
 
 static void cap_freep(cap_t *caps)

@@ -10,6 +10,7 @@
 
 struct privileges {
 	bool passthrough;   /* NVMe commands are to be sent */
+	bool dispatch;	    /* KVM is to be hooked */
 	const char *socket; /* sockets' files that are to be removed at the end, or NULL */
 	const char *control;
 	const char *pin_dir; /* a bpffs that is not in /sys, or NULL */

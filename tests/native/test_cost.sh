@@ -34,9 +34,16 @@ cost() {
 	local before after runs ns requests load
 
 	daemon_start --null 1G --queues 1
-	build/tests/front/loadgen --socket "$socket" --depth "$1" --event-idx --seconds 3 >/dev/null &
+	build/tests/front/loadgen --socket "$socket" --depth "$1" --event-idx --seconds 4 >/dev/null &
 	load=$!
-	sleep 0.5
+	# A worker serves until the engine is there.
+	for _ in $(seq 15); do
+		sleep 0.1
+		kill -USR1 "$daemon_pid"
+		! grep -q 'direct: runs [1-9]' "$daemon_log" || break
+	done
+	sleep 0.1
+	: >"$daemon_log"
 	kill -USR1 "$daemon_pid"
 	read -ra before < <(spent)
 	echo 1 >$clock
