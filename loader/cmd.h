@@ -3,6 +3,20 @@
 #ifndef NVRING_CMD_H
 #define NVRING_CMD_H
 
+struct json_object;
+
+/* cmd_print_json() - for --json, on stdout */
+void cmd_print_json(struct json_object *object);
+
+/**
+ * cmd_printed() - a subcommand has printed all it has to
+ * @command: its name, for the log
+ * @status: exit status, if all of it could be written
+ *
+ * Return: exit status.
+ */
+int cmd_printed(const char *command, int status);
+
 /**
  * cmd_serve() - `nvring serve`: one VM's disk in the foreground
  * @argc: arguments, the subcommand's name first

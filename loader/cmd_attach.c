@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "disk_options.h"
 #include "json_add.h"
+#include "json_get.h"
 #include "log.h"
 #include "rpc.h"
 #include "target.h"
@@ -51,11 +52,11 @@ static int make_absolute(struct json_object *options, const char *name)
 
 static void report(struct json_object *vm)
 {
-	bool already = json_object_get_boolean(json_object_object_get(vm, "already"));
+	bool already = json_get_bool(vm, "already");
 
 	printf("%s: %sserved at %s, process %" PRIu64 "\n", rpc_text(vm, "vm"),
 	       already ? "attached already with these settings; " : "", rpc_text(vm, "socket"),
-	       json_object_get_uint64(json_object_object_get(vm, "pid")));
+	       json_get_number(vm, "pid"));
 }
 
 static int attach(struct settings *settings)

@@ -145,8 +145,7 @@ static void print_json(const struct feature_result results[FEATURE_COUNT],
 		json_object_array_add(engine_rows, engine_json(&engines[i]));
 	json_object_object_add(top, "features", rows);
 	json_object_object_add(top, "engines", engine_rows);
-	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
-							 JSON_C_TO_STRING_NOSLASHESCAPE));
+	cmd_print_json(top);
 	json_object_put(top);
 }
 
@@ -173,9 +172,5 @@ int cmd_features(int argc, char **argv)
 		print_json(results, engines);
 	else
 		print_table(results, engines);
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("features: stdout: %s", strerror(errno));
-		return 1;
-	}
-	return 0;
+	return cmd_printed("features", 0);
 }

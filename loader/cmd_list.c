@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "json_add.h"
-#include "log.h"
+#include "json_get.h"
 #include "rpc.h"
 #include "target.h"
+#include "util.h"
 
 struct settings {
 	struct target target;
@@ -39,11 +39,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static bool is_true(struct json_object *object, const char *key)
-{
-	return json_object_get_boolean(json_object_object_get(object, key));
-}
-
 static const char *text_of(struct json_object *object, const char *key)
 {
 	const char *text = rpc_text(object, key);
@@ -71,7 +66,7 @@ static void print_notes(struct json_object *vm)
 		printf("  %s\n", rpc_text(vm, "cause"));
 	if (json_object_object_get(vm, "changed"))
 		printf("  its settings changed: `nvring restart --vm %s` applies them\n", name);
-	else if (is_true(vm, "outdated"))
+	else if (json_get_bool(vm, "outdated"))
 		printf("  another version of nvring serves it: `nvring restart --vm %s`\n", name);
 }
 
@@ -81,13 +76,11 @@ static void print_vm(struct json_object *vm, int width)
 	struct json_object *disk = json_object_object_get(status, "disk");
 
 	printf("%-*s  %-10s  %7" PRIu64 "  %-9s  %-6s  %8" PRIu64 "  %s\n", width,
-	       text_of(vm, "vm"), text_of(vm, "state"),
-	       json_object_get_uint64(json_object_object_get(vm, "pid")),
-	       !status			      ? "-"
-	       : is_true(status, "connected") ? "connected"
-					      : "none",
-	       text_of(status, "engine"),
-	       json_object_get_uint64(json_object_object_get(vm, "restarts")),
+	       text_of(vm, "vm"), text_of(vm, "state"), json_get_number(vm, "pid"),
+	       !status				    ? "-"
+	       : json_get_bool(status, "connected") ? "connected"
+						    : "none",
+	       text_of(status, "engine"), json_get_number(vm, "restarts"),
 	       text_of(disk, "description"));
 	print_notes(vm);
 }
@@ -125,14 +118,9 @@ int cmd_list(int argc, char **argv)
 	for (size_t i = 0; i < json_object_array_length(vms); i++)
 		add_status(json_object_array_get_idx(vms, i));
 	if (settings.json)
-		puts(json_object_to_json_string_ext(vms, JSON_C_TO_STRING_PRETTY |
-								 JSON_C_TO_STRING_NOSLASHESCAPE));
+		cmd_print_json(vms);
 	else
 		print_all(vms);
 	json_object_put(vms);
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("list: stdout: %m");
-		return 1;
-	}
-	return 0;
+	return cmd_printed("list", 0);
 }

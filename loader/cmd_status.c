@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "json_add.h"
-#include "log.h"
+#include "json_get.h"
 #include "rpc.h"
 #include "target.h"
 
@@ -51,16 +50,6 @@ static const char *text_of(struct json_object *object, const char *key)
 	return value ? json_object_get_string(value) : "";
 }
 
-static uint64_t number_of(struct json_object *object, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(object, key));
-}
-
-static bool is_true(struct json_object *object, const char *key)
-{
-	return json_object_get_boolean(json_object_object_get(object, key));
-}
-
 /* " NAME VALUE" for each member that is no object. */
 static void print_counters(const char *title, struct json_object *counters)
 {
@@ -76,12 +65,12 @@ static void print_counters(const char *title, struct json_object *counters)
 static void print_latency(struct json_object *latency)
 {
 	json_object_object_foreach(latency, kind, of) {
-		if (!number_of(of, "count"))
+		if (!json_get_number(of, "count"))
 			continue;
 		printf("  %-9s %s p50 %.1f p99 %.1f p99.9 %.1f us\n", "latency", kind,
-		       (double)number_of(of, "p50_ns") / 1000,
-		       (double)number_of(of, "p99_ns") / 1000,
-		       (double)number_of(of, "p999_ns") / 1000);
+		       (double)json_get_number(of, "p50_ns") / 1000,
+		       (double)json_get_number(of, "p99_ns") / 1000,
+		       (double)json_get_number(of, "p999_ns") / 1000);
 	}
 }
 
@@ -90,8 +79,8 @@ static void print_queue(struct json_object *queue)
 	struct json_object *direct = json_object_object_get(queue, "direct"), *measured;
 	const char *broken = text_of(queue, "broken");
 
-	printf("queue %" PRIu64 ": ", number_of(queue, "queue"));
-	if (!is_true(queue, "running")) {
+	printf("queue %" PRIu64 ": ", json_get_number(queue, "queue"));
+	if (!json_get_bool(queue, "running")) {
 		printf("not running; asked for: %s\n", text_of(queue, "asked"));
 	} else {
 		printf("%s: %s", text_of(queue, "engine"), text_of(queue, "why"));
@@ -99,10 +88,10 @@ static void print_queue(struct json_object *queue)
 			printf(", measured %s s ago", json_object_get_string(measured));
 		putchar('\n');
 		printf("  %-9s size %" PRIu64 " in flight %" PRIu64 "%s%s\n", "ring",
-		       number_of(queue, "size"), number_of(queue, "in_flight"),
+		       json_get_number(queue, "size"), json_get_number(queue, "in_flight"),
 		       *broken ? " BROKEN: " : "", broken);
 	}
-	if (number_of(json_object_object_get(queue, "limit"), "held"))
+	if (json_get_number(json_object_object_get(queue, "limit"), "held"))
 		print_counters("limit", json_object_object_get(queue, "limit"));
 	print_counters("counters", json_object_object_get(queue, "counters"));
 	print_latency(json_object_object_get(queue, "latency"));
@@ -119,10 +108,10 @@ static void print_status(struct json_object *status)
 	const char *name = text_of(status, "name");
 
 	printf("%s%s%s, %" PRIu64 " bytes%s; front-end %s; engine %s; process %" PRIu64 "\n", name,
-	       *name ? ": " : "", text_of(disk, "description"), number_of(disk, "bytes"),
-	       is_true(disk, "read_only") ? ", read-only" : "",
-	       is_true(status, "connected") ? "connected" : "not connected",
-	       text_of(status, "engine"), number_of(status, "pid"));
+	       *name ? ": " : "", text_of(disk, "description"), json_get_number(disk, "bytes"),
+	       json_get_bool(disk, "read_only") ? ", read-only" : "",
+	       json_get_bool(status, "connected") ? "connected" : "not connected",
+	       text_of(status, "engine"), json_get_number(status, "pid"));
 	if (*text_of(status, "cgroup"))
 		printf("cgroup %s\n", text_of(status, "cgroup"));
 	if (json_object_object_get(status, "limits"))
@@ -138,8 +127,7 @@ static int show(const struct settings *settings, const char *path)
 	if (rpc_call(path, "status", NULL, &status))
 		return 1;
 	if (settings->json)
-		puts(json_object_to_json_string_ext(
-			status, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		cmd_print_json(status);
 	else
 		print_status(status);
 	json_object_put(status);
@@ -181,9 +169,5 @@ int cmd_status(int argc, char **argv)
 		result = show(&settings, target_socket(&settings.target));
 	else
 		result = show_all(&settings);
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("status: stdout: %s", strerror(errno));
-		return 1;
-	}
-	return result;
+	return cmd_printed("status", result);
 }

@@ -8,13 +8,9 @@
 #include "counters.h"
 #include "json_add.h"
 #include "latency.h"
+#include "json_get.h"
 #include "log.h"
 #include "rpc.h"
-
-static uint64_t number_of(struct json_object *object, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(object, key));
-}
 
 /* A text of an object; what a terminal would not just show becomes '?'. */
 static void text_of(struct json_object *object, const char *key, char *ret_text, size_t size)
@@ -31,16 +27,16 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 {
 	struct json_object *latency = json_object_object_get(object, "latency");
 
-	queue->index = number_of(object, "queue");
+	queue->index = json_get_number(object, "queue");
 	queue->running = json_object_get_boolean(json_object_object_get(object, "running"));
 	text_of(object, "engine", queue->engine, sizeof(queue->engine));
 	text_of(object, "why", queue->why, sizeof(queue->why));
 	if (json_object_object_get(object, "broken"))
 		text_of(object, "broken", queue->why, sizeof(queue->why));
-	queue->in_flight = number_of(object, "in_flight");
-	queue->switches = number_of(object, "switches");
-	queue->limited_ms = number_of(json_object_object_get(object, "limit"), "held_ms");
-	queue->held = number_of(json_object_object_get(object, "direct"), "held");
+	queue->in_flight = json_get_number(object, "in_flight");
+	queue->switches = json_get_number(object, "switches");
+	queue->limited_ms = json_get_number(json_object_object_get(object, "limit"), "held_ms");
+	queue->held = json_get_number(json_object_object_get(object, "direct"), "held");
 	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
 	latency_parse(json_object_object_get(latency, "write"), &queue->write);
@@ -78,10 +74,10 @@ struct sample *sample_parse(struct json_object *status, const char *fallback)
 	text_of(status, "engine", sample->engine, sizeof(sample->engine));
 	parse_limits(json_object_object_get(status, "limits"), sample->limits,
 		     sizeof(sample->limits));
-	sample->pid = number_of(status, "pid");
-	sample->now_ns = number_of(status, "now_ns");
+	sample->pid = json_get_number(status, "pid");
+	sample->now_ns = json_get_number(status, "now_ns");
 	sample->connected = json_object_get_boolean(json_object_object_get(status, "connected"));
-	sample->bytes = number_of(json_object_object_get(status, "disk"), "bytes");
+	sample->bytes = json_get_number(json_object_object_get(status, "disk"), "bytes");
 	sample->queue_count = (uint32_t)count;
 	for (size_t i = 0; i < count; i++)
 		parse_queue(json_object_array_get_idx(queues, i), &sample->queues[i]);
