@@ -43,7 +43,7 @@ ok $? "the guest verifies writes"
 
 pid=$(cat "$dir/pid") fd=$(memory_fd "$(cat "$dir/pid")")
 least=$large most=0
-while ! grep -q 'done' "$dir/console" && kill -0 $guest 2>/dev/null; do
+while ! grep -q '^nvring-guest: done' "$dir/console" && kill -0 $guest 2>/dev/null; do
 	for size in $small $large; do
 		balloon $size
 		sleep 2
