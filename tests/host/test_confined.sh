@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # vCPU dispatch acts for tasks in the VM's cgroup alone: a KVM guest in the test host leaves it.
-# seconds: 500
+# seconds: 960
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Every kind of disk in the test host, served to our own front-end: NVMe by passthrough, a
 # partition of it, another block device, an image.
-# seconds: 400
+# seconds: 800
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 front() {
 	local label="$2 on Linux $1" before=$tap_count
 
-	relay_tests "$label" < <(tests/host/run --kernel "$1" --seconds 1300 front "$2" "${@:4}")
+	relay_tests "$label" < <(tests/host/run --kernel "$1" --seconds 800 front "$2" "${@:4}")
 	check "$label: something was tested" test $((tap_count - before)) -gt "$3"
 	check "$label: it served" grep -q 'direct: runs' "build/host/front/logs/$2-requests"
 	check "$label: the kernel log is clean" kernel_log_clean build/host/front/dmesg

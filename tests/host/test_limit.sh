@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # io.max of the VM's cgroup, in the test host: only there is a cgroup2 that has the io controller. On
 # Linux 6.12, with the poller that reaches the vring by helpers.
-# seconds: 1000
+# seconds: 1600
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh

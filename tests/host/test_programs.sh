@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Every BPF program before the verifiers of the kernels we name, locked down or not, what each run of
 # the engines' costs, and what becomes of an engine that a kernel refuses.
-# seconds: 600
+# seconds: 900
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh

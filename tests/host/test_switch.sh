@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
-out=$(tests/host/run --kernel 7 --seconds 960 front loop switch)
+out=$(tests/host/run --kernel 7 --seconds 480 front loop switch)
 relay_tests "Linux 7" <<<"$out"
 grep '^# pause' <<<"$out"
 check "nothing was skipped" test -z "$(grep SKIP <<<"$out")"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `nvring top`, metrics and pins of a VM that the loop serves, and of one whose vCPUs start requests, in
 # the test host, whose kernels have them.
-# seconds: 440
+# seconds: 840
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
