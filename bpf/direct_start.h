@@ -11,6 +11,11 @@
 #define DIRECT_SUBMITS 0 /* 1: SQEs are submitted by BPF itself (loop) */
 #endif
 
+#ifndef DIRECT_LEAVES_FAULTS
+#define DIRECT_LEAVES_FAULTS \
+	0 /* 1: what cannot be read here is left for another to try (dispatch) */
+#endif
+
 #define DIRECT_BATCH 16U /* requests taken at a look, before what was answered is published */
 
 /* direct_answer() - nothing to do for the request but to say OK; 1 when it says so already */
@@ -166,9 +171,12 @@ static __always_inline int direct_general(struct direct_run *run, __u16 head)
 			    &queue->table, &queue->pool[entry]);
 	if (!err)
 		return direct_send(queue, run->stats, run->vm, run->sq, entry);
-	if (err != -EPROTO)
-		direct_hand(queue, run->stats, head, DIRECT_REASON_FAULT);
-	return err == -EPROTO ? err : 0;
+	if (err == -EPROTO)
+		return err;
+	if (DIRECT_LEAVES_FAULTS)
+		return DIRECT_WAITS;
+	direct_hand(queue, run->stats, head, DIRECT_REASON_FAULT);
+	return 0;
 }
 
 /* direct_parse() - send the command of a request; 1 when it is over, -EPROTO when the queue broke,

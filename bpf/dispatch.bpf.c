@@ -6,8 +6,9 @@
  * it submits what it finds, and does everything else.
  *
  * The doorbell's eventfd is not signalled yet when we run (fentry), so the poller comes after us.
- * Guest memory is read where the front-end has it. A vCPU that is preempted in here keeps its
- * queue waiting: on a host with more vCPUs than CPUs this is not for everybody.
+ * Guest memory is read where the front-end has it. What is not paged in there the poller reads
+ * where the daemon has it. A vCPU that is preempted in here keeps its queue waiting: on a host with
+ * more vCPUs than CPUs this is not for everybody.
  */
 #include "vmlinux.h"
 
@@ -18,7 +19,8 @@
 #include <linux/errno.h>
 
 __u64 nvr_view; /* the front-end's address of guest memory minus the daemon's, for all of it */
-#define guest_view(hva) ((hva) + nvr_view)
+#define guest_view(hva)	     ((hva) + nvr_view)
+#define DIRECT_LEAVES_FAULTS 1
 
 #include "direct_run.h"
 #include "poller_maps.h"
@@ -63,8 +65,10 @@ static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 		return 0;
 	tail = direct_dispatch_begin(run);
 	nvr_for(round, 0, DIRECT_ROUNDS) {
+		__u16 from = queue->state.last_avail;
+
 		direct_start_batch(run);
-		if (!direct_pending(run))
+		if (queue->state.last_avail == from || !direct_pending(run))
 			break;
 		queue->now = 0; /* a look at the clock for each batch */
 	}

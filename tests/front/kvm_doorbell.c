@@ -73,8 +73,9 @@ static void start_vcpu(struct kvm_doorbell *doorbell, int kvm)
 	must(ioctl(doorbell->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 }
 
-void kvm_doorbell_open(struct front *front)
+void kvm_doorbell_open(struct front *front, int paged_in)
 {
+	const int flags = MAP_SHARED | MAP_FIXED_NOREPLACE | (paged_in ? MAP_POPULATE : 0);
 	struct kvm_doorbell *doorbell = calloc(1, sizeof(*doorbell));
 	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
 
@@ -85,9 +86,8 @@ void kvm_doorbell_open(struct front *front)
 	for (uint32_t i = 0; i < front->regions; i++) {
 		const struct front_region *region = &front->region[i];
 
-		must_map(region->size, MAP_SHARED | MAP_FIXED_NOREPLACE, region->fd,
-			 (off_t)region->offset, (void *)(FRONT_USER_BASE + region->gpa),
-			 "guest memory");
+		must_map(region->size, flags, region->fd, (off_t)region->offset,
+			 (void *)(FRONT_USER_BASE + region->gpa), "guest memory");
 	}
 	for (uint32_t i = 0; i < front->queue_count; i++) {
 		struct kvm_ioeventfd event = { .addr = PORT_BASE + 2 * i,

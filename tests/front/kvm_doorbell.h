@@ -13,10 +13,12 @@
 /**
  * kvm_doorbell_open() - have a vCPU ring the doorbells of a front-end's queues
  * @front: started; its memory is mapped at its user addresses from now on, as a VMM has it
+ * @paged_in: and it is there, as a guest that reaches its memory makes it be: nothing else here
+ * does
  *
  * Ends the program where KVM cannot be had. One thread at a time may ring.
  */
-void kvm_doorbell_open(struct front *front);
+void kvm_doorbell_open(struct front *front, int paged_in);
 
 /* kvm_doorbell_ring() - VM entry, the port write of queue @index, VM exit */
 void kvm_doorbell_ring(struct kvm_doorbell *doorbell, uint32_t index);

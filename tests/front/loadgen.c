@@ -39,7 +39,7 @@ struct settings {
 	const char *socket, *rw;
 	uint32_t depth, queues, bytes, size;
 	double seconds, rate;
-	int sleep, kvm, event_idx, direct_descriptors, status_elsewhere, json, cpu;
+	int sleep, kvm, cold, event_idx, direct_descriptors, status_elsewhere, json, cpu;
 	int pids[PIDS_MAX], pid_count;
 };
 
@@ -338,6 +338,7 @@ enum key {
 	KEY_SIZE,
 	KEY_SLEEP,
 	KEY_KVM,
+	KEY_COLD,
 	KEY_RATE,
 	KEY_EVENT_IDX,
 	KEY_DIRECT,
@@ -357,6 +358,7 @@ static const struct argp_option options[] = {
 	{ "size", KEY_SIZE, "N", 0, "entries of a queue (256)", 0 },
 	{ "sleep", KEY_SLEEP, NULL, 0, "wait for interrupts instead of looking all the time", 0 },
 	{ "kvm", KEY_KVM, NULL, 0, "ring doorbells from a vCPU, through KVM", 0 },
+	{ "cold", KEY_COLD, NULL, 0, "--kvm, and guest memory is not paged in there", 0 },
 	{ "rate", KEY_RATE, "IOPS", 0, "send so many a second, at most depth at a time", 0 },
 	{ "event-idx", KEY_EVENT_IDX, NULL, 0, "acknowledge EVENT_IDX", 0 },
 	{ "direct-descriptors", KEY_DIRECT, NULL, 0, "no indirect descriptors", 0 },
@@ -397,6 +399,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_KVM:
 		settings.kvm = 1;
+		return 0;
+	case KEY_COLD:
+		settings.cold = 1;
 		return 0;
 	case KEY_RATE:
 		settings.rate = atof(argument);
@@ -462,7 +467,7 @@ int main(int argc, char **argv)
 		open.without |= BIT64(VIRTIO_RING_F_EVENT_IDX);
 	front_open(&front, &open);
 	if (settings.kvm)
-		kvm_doorbell_open(&front);
+		kvm_doorbell_open(&front, !settings.cold);
 	front_config(&front, &config);
 	blocks = config.capacity / (settings.bytes / 512);
 	if (!blocks)

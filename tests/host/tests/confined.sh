@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# confined: a VM that leaves its cgroup while it runs: its doorbells are not served by its vCPUs any
-# more, but by the poller, as any other's; TAP.
+# confined: what vCPU dispatch leaves to the poller: requests in memory that is not paged in where the
+# vCPU is, and the doorbells of a VM that left its cgroup while it runs; TAP.
 set -u
 cd /tree
 . tests/lib/tap.sh
@@ -14,6 +14,24 @@ counted() {
 	build/nvring status --control "$control" --json |
 		jq "[.queues[] | .counters[\"$1\"] // .direct[\"$1\"] // 0] | add"
 }
+
+# dispatched OPTION...: requests of a vCPU of our own, and those of them that it started
+dispatched() {
+	daemon_start --device /dev/ng0n1 --queues 1 --vcpu-dispatch --spin-us 0 \
+		--control "$control"
+	build/tests/front/loadgen --kvm --sleep --socket "$socket" --depth 4 --seconds 1 "$@" >/dev/null
+	ok $? "loadgen --kvm $*: the guest is well"
+	requests=$(counted requests) by_vcpu=$(counted 'by vCPUs')
+	daemon_end
+	ok $? "loadgen --kvm $*: the daemon ends well"
+}
+
+dispatched
+ok $((by_vcpu < requests / 2 || requests < 50)) "of $requests requests the vCPU started $by_vcpu"
+dispatched --cold
+ok $((requests < 50)) "in memory that is not paged in, $requests requests"
+ok $((by_vcpu > 0)) "of those the vCPU started $by_vcpu"
+check "the worker had none of them" grep -q 'handed to the worker: fault 0 ' "$dir/log"
 
 mkdir $vm $vm/below
 daemon_start --device /dev/ng0n1 --queues 2 --vcpu-dispatch --control "$control" --cgroup $vm
