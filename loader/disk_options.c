@@ -50,8 +50,8 @@ static const struct argp_option rows[] = {
 	  "files and block devices: direct (default), or buffered by the host's page cache", 3 },
 	{ .doc = "How it is served:", .group = 4 },
 	{ "engine", OPT_ENGINE, "NAME", 0,
-	  "what serves the queues: worker (user space, the default), poller or loop (BPF in the "
-	  "kernel), or auto, which chooses by what it measures",
+	  "what serves the queues: worker (user space), poller or loop (BPF in the kernel), or "
+	  "auto, which chooses by what it measures (auto)",
 	  4 },
 	{ "vcpu-dispatch", OPT_VCPU_DISPATCH, NULL, 0,
 	  "with the poller: a vCPU that rings a doorbell parses its requests itself", 4 },
@@ -211,6 +211,7 @@ void disk_options_init(struct disk_options *options)
 {
 	*options = (struct disk_options){
 		.vm = { .queues = DEFAULT_QUEUES,
+			.engine = ENGINE_AUTO,
 			.workers = 1,
 			.spin_us = DEFAULT_SPIN_US,
 			.moderation = true },
