@@ -50,6 +50,9 @@ static bool find_mount(const char *path, struct mount *ret_mount)
 		if (!strstr(line, " - cgroup2 ") ||
 		    sscanf(line, "%*s %*s %*s %4095s %4095s", mount.root, mount.point) != 2)
 			continue;
+		/* From outside our cgroup namespace, it shows what /proc has no names for. */
+		if (!strncmp(mount.root, "/..", 3))
+			continue;
 		if (path ? is_below(path, mount.point, &rest) : !found) {
 			*ret_mount = mount; /* the last is the topmost */
 			found = true;
@@ -71,6 +74,13 @@ static int find_folder(const char *path, struct mount *ret_mount, char ret_folde
 	if (!realpath(joined, ret_folder))
 		return -errno;
 	return find_mount(ret_folder, ret_mount) ? 0 : -EXDEV;
+}
+
+int cgroup_find(const char *path, char ret_folder[PATH_MAX])
+{
+	struct mount mount;
+
+	return find_folder(path, &mount, ret_folder);
 }
 
 static int refuse(const char *path, int err)
@@ -171,8 +181,15 @@ bool cgroup_holds_path(const struct cgroup *cgroup, const char *path)
 	return is_below(path, cgroup->path, &rest);
 }
 
-/* The process's cgroup of the v2 hierarchy, cgroups(7): the line "0::PATH". */
-static int path_of(pid_t pid, char ret_path[PATH_MAX])
+bool cgroup_holds_own(const struct cgroup *cgroup, const char *path)
+{
+	const char *rest, *below;
+
+	return is_below(path, cgroup->path, &rest) && is_below(rest, "/" CGROUP_OWN, &below);
+}
+
+/* The line "0::PATH", cgroups(7). */
+int cgroup_of(pid_t pid, char ret_path[PATH_MAX])
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	_cleanup_free_ char *line = NULL;
@@ -191,6 +208,40 @@ static int path_of(pid_t pid, char ret_path[PATH_MAX])
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int cgroup_file_of(const char *path, const char *name, char ret_path[PATH_MAX])
+{
+	const char *rest;
+	struct mount mount;
+
+	/* "/../x" is outside our cgroup namespace. */
+	if (!find_mount(NULL, &mount) || !is_below(path, mount.root, &rest) ||
+	    !strncmp(path, "/..", 3))
+		return -ENOENT;
+	return snprintf(ret_path, PATH_MAX, "%s%s/%s", mount.point, strcmp(rest, "/") ? rest : "",
+			name) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+/*
+ * By cgroup.freeze of its cgroup and those above: that some thread still is to get there, or wakes
+ * for a moment to do what io_uring asks of it, as cgroup.events would say, is nothing to wait for.
+ */
+bool cgroup_frozen(pid_t pid, char ret_path[PATH_MAX])
+{
+	char path[PATH_MAX], file[PATH_MAX];
+
+	if (cgroup_of(pid, path))
+		return false;
+	snprintf(ret_path, PATH_MAX, "%s", path);
+	while (*path && !cgroup_file_of(path, "cgroup.freeze", file)) {
+		if (sysfs_number(0, "%s", file) == 1)
+			return true;
+		*strrchr(path, '/') = '\0';
+	}
+	return false;
 }
 
 /* A pidfd of who connected; -ENOPROTOOPT where the kernel has none to give, or -errno. */
@@ -218,13 +269,20 @@ bool cgroup_admits(const struct cgroup *cgroup, int socket_fd, pid_t pid,
 	int err;
 
 	sysfs_read(comm, sizeof(comm), "/proc/%d/comm", (int)pid);
-	err = path_of(pid, path);
+	err = cgroup_of(pid, path);
 	/* What was read is its own, if it still runs. */
 	if (err || has_ended(pidfd)) {
 		snprintf(ret_why, CGROUP_WHY_BYTES,
 			 "process %d, which connected, has ended or is not to be seen from here; "
 			 "it must run in cgroup %.300s",
 			 (int)pid, cgroup->path);
+		return false;
+	}
+	if (cgroup_holds_own(cgroup, path)) {
+		snprintf(ret_why, CGROUP_WHY_BYTES,
+			 "process %d (%s) is in cgroup %.300s, which is nvring's own; start it "
+			 "beside that",
+			 (int)pid, comm, path);
 		return false;
 	}
 	if (cgroup_holds_path(cgroup, path))

@@ -168,6 +168,8 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 
 	if (vm->cgroup && !cgroup_file(vm->cgroup, vm->cgroup->levels, ".", cgroups))
 		keep.cgroups = cgroups;
+	if (vm->cgroup)
+		keep.cgroup = vm->cgroup->folder;
 	err = open_sockets(settings, &fd, &control_fd);
 	if (err)
 		return err;

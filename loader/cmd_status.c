@@ -101,6 +101,16 @@ static void print_queue(struct json_object *queue)
 	print_counters("handed", json_object_object_get(direct, "handed to the worker"));
 }
 
+static void print_cgroup(struct json_object *status)
+{
+	const char *why = text_of(status, "process_cgroup_why");
+
+	if (!*text_of(status, "cgroup"))
+		return;
+	printf("cgroup %s; process in %s%s%s\n", text_of(status, "cgroup"),
+	       text_of(status, "process_cgroup"), *why ? ": " : "", why);
+}
+
 static void print_status(struct json_object *status)
 {
 	struct json_object *disk = json_object_object_get(status, "disk");
@@ -112,8 +122,7 @@ static void print_status(struct json_object *status)
 	       json_get_bool(disk, "read_only") ? ", read-only" : "",
 	       json_get_bool(status, "connected") ? "connected" : "not connected",
 	       text_of(status, "engine"), json_get_number(status, "pid"));
-	if (*text_of(status, "cgroup"))
-		printf("cgroup %s\n", text_of(status, "cgroup"));
+	print_cgroup(status);
 	if (json_object_object_get(status, "limits"))
 		print_counters("limits", json_object_object_get(status, "limits"));
 	for (size_t i = 0; i < json_object_array_length(queues); i++)

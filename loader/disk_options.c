@@ -71,7 +71,10 @@ static const struct argp_option rows[] = {
 	  "pin guest memory once, not for each request; never with a balloon, free page "
 	  "reporting or virtio-mem",
 	  4 },
-	{ "cgroup", OPT_CGROUP, "PATH", 0, "only a process in this cgroup (v2) may connect", 4 },
+	{ "cgroup", OPT_CGROUP, "PATH", 0,
+	  "the VM's cgroup (v2): only a process in it may connect; while one is, this one is "
+	  "there, too",
+	  4 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
 	{ 0 },
 };

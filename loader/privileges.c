@@ -23,8 +23,13 @@
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                 \
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |               \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
-/* In /proc and /sys: what their own permissions allow, cgroups and bpffs among it. */
-#define KERNEL_RIGHTS (ALL_RIGHTS & ~(__u64)LANDLOCK_ACCESS_FS_EXECUTE)
+#define READ_RIGHTS  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* In bpffs: what its own permissions allow. */
+#define BPFFS_RIGHTS (ALL_RIGHTS & ~(__u64)LANDLOCK_ACCESS_FS_EXECUTE)
+/* To have a cgroup below the VM's, and move there: cgroup_member.h */
+#define CGROUP_RIGHTS                                                                \
+	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
 
 static int allow(int ruleset, const char *path, __u64 rights)
 {
@@ -59,13 +64,18 @@ static int restrict_files(const struct privileges *keep)
 		log_info("no Landlock here: %m; files stay within reach");
 		return 0;
 	}
-	err = allow(ruleset, "/proc", KERNEL_RIGHTS);
+	/* Not to write: root without capabilities may still set sysctls that run programs. */
+	err = allow(ruleset, "/proc", READ_RIGHTS);
 	if (!err)
-		err = allow(ruleset, "/sys", KERNEL_RIGHTS);
+		err = allow(ruleset, "/sys", READ_RIGHTS);
+	if (!err)
+		err = allow(ruleset, "/sys/fs/bpf", BPFFS_RIGHTS);
 	if (!err && keep->pin_dir)
-		err = allow(ruleset, keep->pin_dir, KERNEL_RIGHTS);
+		err = allow(ruleset, keep->pin_dir, BPFFS_RIGHTS);
 	if (!err && keep->cgroups)
 		err = allow(ruleset, keep->cgroups, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && keep->cgroup)
+		err = allow(ruleset, keep->cgroup, CGROUP_RIGHTS);
 	if (!err)
 		err = allow(ruleset, "/dev/zero", LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err)

@@ -15,6 +15,7 @@ struct privileges {
 	const char *control;
 	const char *pin_dir; /* a bpffs that is not in /sys, or NULL */
 	const char *cgroups; /* likewise the cgroup2 whose files are read */
+	const char *cgroup;  /* directory of the VM's, or NULL */
 };
 
 /**
@@ -23,8 +24,8 @@ struct privileges {
  *
  * Before the first thread is started, as each has its own: capabilities but those of BPF (engines
  * are chosen at run time) and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
- * where the kernel has it, all files but /proc, /sys and /dev/zero, running programs, mounts, and
- * other processes' memory.
+ * where the kernel has it, all files, but to read /proc, /sys and /dev/zero and to change bpffs and
+ * the VM's cgroup; running programs, mounts, and other processes' memory.
  *
  * Return: 0, or -errno; the cause is logged.
  */

@@ -33,6 +33,9 @@ static struct vm_process *known_vm(struct manager *manager, struct json_object *
 			 name);
 	else if (vm->waiter || vm->leaving)
 		rpc_fail(answer, RPC_REFUSED, "%s: another command is at it; try again", name);
+	else if (vm_process_frozen(vm))
+		rpc_fail(answer, RPC_REFUSED,
+			 "%s: its process is frozen with its cgroup; thaw that", name);
 	else
 		return vm;
 	return NULL;

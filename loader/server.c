@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "cgroup.h"
+#include "cgroup_member.h"
 #include "cgroup_watch.h"
 #include "chooser.h"
 #include "control.h"
@@ -80,10 +81,16 @@ static void notify_front(pid_t pid)
 
 static void disconnect(struct server *server)
 {
-	if (server->receiving)
-		notify_front(0);
+	bool was_there = server->receiving;
+	int err;
+
 	server->receiving = sd_event_source_disable_unref(server->receiving);
 	vhost_user_disconnect(&server->connection);
+	err = cgroup_member_leave(server->vm->member);
+	if (err) /* rather than keep that: a supervisor starts us again elsewhere */
+		sd_event_exit(server->event, err);
+	if (was_there)
+		notify_front(0);
 	sd_event_source_set_enabled(server->listening, SD_EVENT_ON);
 }
 
@@ -141,6 +148,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	}
 	/* The next one waits in the backlog: a front-end that reconnects may come early. */
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	cgroup_member_enter(server->vm->member);
 	vhost_user_connect(&server->connection, socket_fd);
 	server->vm->front_pid = peer.pid;
 	log_info("front-end connected, process %d", (int)peer.pid);

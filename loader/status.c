@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "cgroup.h"
+#include "cgroup_member.h"
 #include "chooser.h"
 #include "counters.h"
 #include "direct.h"
@@ -72,6 +73,18 @@ static struct json_object *disk_json(const struct vm *vm)
 	return object;
 }
 
+/* The VM's, the one this process is in, and why that is not below the VM's. */
+static void add_cgroup(struct json_object *top, const struct vm *vm)
+{
+	char path[PATH_MAX];
+
+	json_add_text(top, "cgroup", vm->cgroup ? vm->cgroup->path : NULL);
+	if (!vm->cgroup)
+		return;
+	json_add_text(top, "process_cgroup", cgroup_of(getpid(), path) ? NULL : path);
+	json_add_text(top, "process_cgroup_why", cgroup_member_why(vm->member));
+}
+
 struct json_object *status_json(struct vm *vm)
 {
 	struct json_object *top = json_object_new_object();
@@ -82,7 +95,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_number(top, "pid", (uint64_t)getpid());
 	json_add_text(top, "name", vm->options.name);
 	json_object_object_add(top, "disk", disk_json(vm));
-	json_add_text(top, "cgroup", vm->cgroup ? vm->cgroup->path : NULL);
+	add_cgroup(top, vm);
 	json_object_object_add(top, "limits", vm_limits_json(vm));
 	json_add_bool(top, "connected", vm->connected);
 	json_add_text(top, "engine", engine_name(vm->options.engine));

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "log.h"
 
-#define BACKLOG 8
+#define BACKLOG 128 /* a daemon that is frozen takes none for a while */
 
 static int set_address(const char *path, struct sockaddr_un *ret_address)
 {
@@ -105,8 +106,10 @@ void unix_socket_tell(const char *path, const char *text)
 		       (struct sockaddr *)&address, sizeof(address));
 }
 
-int unix_socket_connect(const char *path)
+int unix_socket_connect(const char *path, uint32_t patience_ms)
 {
+	const struct timeval patience = { .tv_sec = patience_ms / 1000,
+					  .tv_usec = patience_ms % 1000 * 1000 };
 	_cleanup_close_ int fd = -1;
 	struct sockaddr_un address;
 	int err;
@@ -115,7 +118,8 @@ int unix_socket_connect(const char *path)
 	if (err)
 		return err;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		return -errno;
 	return fd_steal(&fd);
 }

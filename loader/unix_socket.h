@@ -3,6 +3,7 @@
 #ifndef NVRING_UNIX_SOCKET_H
 #define NVRING_UNIX_SOCKET_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -36,9 +37,11 @@ void unix_socket_tell(const char *path, const char *text);
 /**
  * unix_socket_connect() - connect to a listening socket
  * @path: where
+ * @patience_ms: how long to wait for a listener that does not take those who wait already, 1 or
+ *	more
  *
- * Return: the socket, blocking, or -errno.
+ * Return: the socket, blocking, -EAGAIN when that was too long, or -errno.
  */
-int unix_socket_connect(const char *path);
+int unix_socket_connect(const char *path, uint32_t patience_ms);
 
 #endif

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
 #include "cgroup.h"
+#include "cgroup_member.h"
 #include "direct_maps.h"
 #include "log.h"
 #include "pins.h"
@@ -95,6 +97,10 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	err = open_stats(vm);
 	if (!err && options->cgroup)
 		err = cgroup_open(options->cgroup, &vm->cgroup);
+	if (err == -ENOENT)
+		sd_notify(0, "X_NVRING_GONE=1");
+	if (!err)
+		err = cgroup_member_open(vm->cgroup, &vm->member);
 	if (!err)
 		err = backend_open(backend, &vm->backend);
 	if (err) {
@@ -116,6 +122,7 @@ void vm_free(struct vm *vm)
 	backend_close(&vm->backend);
 	pins_close(vm->pins);
 	stats_memory_close(&vm->stats);
+	cgroup_member_close(vm->member);
 	cgroup_close(vm->cgroup);
 	free(vm);
 }

@@ -18,6 +18,7 @@
 #define VM_WORKERS_MAX 64
 
 struct cgroup;
+struct cgroup_member;
 
 struct vm_options {
 	const char *name;
@@ -40,6 +41,7 @@ struct vm {
 	struct limits own_limits;
 	uint64_t io_max[LIMIT_KINDS]; /* what they were made of: units a second, 0 for no limit */
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
+	struct cgroup_member *member; /* this process in it, NULL without */
 	struct guest_map map;
 	pid_t front_pid;    /* the front-end's process while one is connected */
 	uint64_t features;  /* virtio features the front-end acknowledged */

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+#include "cgroup.h"
+#include "cgroup_member.h"
 #include "json_add.h"
 #include "log.h"
 #include "manager.h"
@@ -28,13 +30,20 @@
 static void start_or_find(struct vm_process *vm);
 static void ended(struct vm_process *vm, const char *how);
 
+bool vm_process_frozen(const struct vm_process *vm)
+{
+	char path[PATH_MAX];
+
+	return vm->pid && cgroup_frozen(vm->pid, path);
+}
+
 const char *vm_process_state_name(const struct vm_process *vm)
 {
 	switch (vm->state) {
 	case VM_STARTING:
 		return vm->failed ? "failed" : "starting";
 	case VM_SERVING:
-		return "serving";
+		return vm_process_frozen(vm) ? "frozen" : "serving";
 	case VM_STOPPING:
 		return "stopping";
 	case VM_WAITING:
@@ -136,7 +145,7 @@ static void ask_to_end(struct vm_process *vm)
  */
 static int find_process(const struct vm_process *vm, pid_t *ret_pid)
 {
-	_cleanup_close_ int fd = unix_socket_connect(vm->dir.control), pidfd = -1;
+	_cleanup_close_ int fd = unix_socket_connect(vm->dir.control, 1), pidfd = -1;
 	struct pollfd poll_fd = { .fd = fd };
 	struct ucred peer = { 0 };
 	socklen_t size = sizeof(peer);
@@ -171,6 +180,16 @@ static void share_socket(struct vm_process *vm)
 		vm->listen_fd = fd_close(vm->listen_fd);
 }
 
+/* From where it went when its front-end left and our service's cgroup was gone. */
+static void fetch(const struct vm_process *vm)
+{
+	struct pollfd poll_fd = { .fd = vm->pidfd, .events = POLLIN };
+
+	if (!poll(&poll_fd, 1, 0) && cgroup_member_fetch(vm->pid))
+		log_info("%s: process %d is taken from the root cgroup to this service's", vm->name,
+			 (int)vm->pid);
+}
+
 /* Its directory is locked: a process of an earlier manager lives, or is about to be gone. */
 static void find(struct vm_process *vm)
 {
@@ -183,6 +202,7 @@ static void find(struct vm_process *vm)
 	}
 	vm->looks = 0;
 	share_socket(vm);
+	fetch(vm);
 	if (vm->leaving)
 		ask_to_end(vm);
 	else
@@ -314,7 +334,10 @@ static void ended(struct vm_process *vm, const char *how)
 	bool served = vm->state == VM_SERVING || vm->state == VM_STOPPING;
 	const char *cause = *vm->said && !served ? vm->said : how;
 	bool known = vm->failed && !served && !strcmp(cause, vm->cause);
+	const char *cgroup = json_object_get_string(json_object_object_get(vm->options, "cgroup"));
 
+	if (cgroup)
+		cgroup_member_sweep(cgroup);
 	if (vm->leaving) {
 		detached(vm);
 		return;
@@ -361,16 +384,21 @@ static void front_changed(struct vm_process *vm, const char *pid)
 	char detail[64];
 
 	snprintf(detail, sizeof(detail), "process %.20s", pid);
+	if (!there)
+		fetch(vm);
 	manager_event(vm->manager, vm->name, there ? "connected" : "disconnected",
 		      there ? detail : NULL);
 }
 
 /*
- * The VM's cgroup was removed: its process ends. That is for good, unless a file says that the VM
- * is to be served whenever there is such a cgroup.
+ * The VM's cgroup was removed: its process ends, or cannot start any more, as systemd stops all in
+ * a scope that it removes. That is for good, unless a file says that the VM is to be served
+ * whenever there is such a cgroup.
  */
 static void cgroup_is_gone(struct vm_process *vm)
 {
+	if (vm->state == VM_STARTING && (vm->fresh || vm->file))
+		return; /* it was not there: that is told as any cause */
 	manager_event(vm->manager, vm->name, "gone", "its cgroup was removed");
 	if (vm->file)
 		return;

@@ -55,8 +55,11 @@ struct vm_process {
 	struct rpc_later *waiter; /* who asked for what is going on, or NULL */
 };
 
-/* vm_process_state_name() - for people: also whether it failed to start */
+/* vm_process_state_name() - for people: also whether it failed to start, or is frozen */
 const char *vm_process_state_name(const struct vm_process *vm);
+
+/* vm_process_frozen() - whether its process is, with the VM's cgroup: it answers nobody */
+bool vm_process_frozen(const struct vm_process *vm);
 
 /* vm_process_listen() - have the socket where the front-end connects; 0 or -errno */
 int vm_process_listen(struct vm_process *vm);

@@ -28,7 +28,7 @@ static struct front_request request;
 
 static int client(void)
 {
-	int fd = unix_socket_connect(daemon_.control);
+	int fd = unix_socket_connect(daemon_.control, 10000);
 
 	if (fd < 0)
 		die("%s: %s", daemon_.control, strerror(-fd));
@@ -332,7 +332,7 @@ static void strangers(void)
 
 		if (setgid(65534) || setuid(65534))
 			_exit(2);
-		fd = unix_socket_connect(daemon_.control);
+		fd = unix_socket_connect(daemon_.control, 10000);
 		_exit(fd < 0 ? 3 : !dropped(fd, ANSWER_MS));
 	}
 	waitpid(child, &result, 0);

@@ -32,7 +32,8 @@ leave() {
 		nv detach --all >"$dir/detached" 2>&1
 		kill "$manager" && wait "$manager"
 	fi
-	rmdir "$cgroups/$vm/child" "$cgroups/$vm" "${cgroups:?}/${vm}0" 2>/dev/null
+	rmdir "$cgroups/$vm"/{child,nvring} "${cgroups:?}/${vm}0" 2>/dev/null
+	gone "$vm" 2>/dev/null
 	umount "$cgroups"
 	rm -rf "$dir"
 }
@@ -65,6 +66,15 @@ named() {
 wrong() {
 	! build/nvring serve --socket "$socket" --null 64M --cgroup "$1" 2>"$dir/wrong" &&
 		grep -q -- "$2" "$dir/wrong"
+}
+
+# gone CGROUP: it is removed, as soon as the daemon has left it
+gone() {
+	for _ in $(seq 200); do
+		! rmdir "$cgroups/$1" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	rmdir "$cgroups/$1"
 }
 
 # ended: the daemon has, by itself, with 0
@@ -115,6 +125,9 @@ check "a process in it connects" load "$vm"
 check "one below it connects" load "$vm/child"
 check "one outside is refused" refused ''
 check "one of a longer name is refused" refused "${vm}0"
+mkdir "$cgroups/$vm/nvring"
+! load "$vm/nvring" >"$dir/outside" 2>&1 && grep -q 'which is nvring.s own' "$daemon_log"
+ok $? "one where the daemon itself would be is refused"
 check "refused ones do no harm: one in it connects" load "$vm"
 
 # A front-end that stays, then moves away, is not let in again.
@@ -128,9 +141,9 @@ ok $? "a process that moved away is refused when it connects again"
 
 rmdir "$cgroups/${vm}0"
 check "a neighbour's removal is nothing to us" load "$vm"
-rmdir "$cgroups/$vm/child"
+gone "$vm/child"
 check "nor that of a cgroup below" load "$vm"
-rmdir "$cgroups/$vm"
+gone "$vm"
 ended
 ok $? "when the cgroup is removed, the daemon ends, and well"
 check "and says why" grep -q 'the cgroup is gone' "$daemon_log"
@@ -148,10 +161,10 @@ socket=$dir/run/vm/a/disk.sock
 printf '%s\n' 'null = 64M' 'queues = 1' "cgroup = $vm" >"$dir/conf/a.conf"
 check "a VM's file names a cgroup" nv reload
 check "it is served" state serving
-check "status says so" grep -q "^cgroup .*$vm\$" <(nv status a)
+check "status says so" grep -q "^cgroup .*$vm; process in $home\$" <(nv status a)
 check "one in it connects" load "$vm"
 ok $((! $(load '' >"$dir/outside" 2>&1; echo $?))) "one outside does not"
-rmdir "$cgroups/$vm"
+gone "$vm"
 check "when the cgroup is removed, it is not served" state failed restarting starting
 mkdir "$cgroups/$vm"
 check "when there is such a one again, it is" state serving

@@ -3,7 +3,7 @@
 # The unit under a real systemd, which is PID 1 of namespaces of its own: sandbox, readiness,
 # watchdog, and that no restart of the service disturbs a guest.
 #
-# Three stages of this script: outside, as PID 1 until systemd takes its place, and beside systemd.
+# Stages of this script: outside, as PID 1 until systemd takes its place, beside systemd; and a guest.
 # seconds: 120
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -89,9 +89,21 @@ first() {
 	mount --make-rprivate / && mount -t tmpfs none /run && mount -t proc proc /proc &&
 		mount --bind "$dir/console" /dev/console && hostname nvring-test || exit 1
 	mkdir /run/systemd /run/lock
+	own_cgroup2 || exit 1
 	"$0" beside "$dir" >"$dir/tap" 2>"$dir/beside.err" &
 	export container=other SYSTEMD_UNIT_PATH=$dir/units SYSTEMD_LOG_TARGET=console
 	exec $systemd --system --unit=nvring.service --show-status=no
+}
+
+# A mount of cgroup2 that shows our cgroup namespace, as containers have.
+own_cgroup2() {
+	local root
+
+	for root in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+		[ "$(stat -fc %T "$root" 2>/dev/null)" = cgroup2fs ] || continue
+		umount -l "$root" && mount -t cgroup2 cgroup2 "$root"
+		return
+	done
 }
 
 # Stage 3
@@ -160,11 +172,82 @@ beside() {
 	kill -TERM $!
 	wait $!
 	ok $? "the guest went on through all that: $(tail -1 "$dir/report")"
+	scopes
 	check "detach --all" nv detach --all
 	check "leaves no pins" test ! -e /sys/fs/bpf/nvring/a
 	check "leaves no process" test "$(pgrep -c -f '^nvring serve')" = 0
 	echo "1..$tap_count"
 	touch "$dir/done"
+}
+
+# in_cgroup PATH PID: all its threads are there
+in_cgroup() { [ -d "/proc/$2" ] && ! sed -n 's/^0:://p' /proc/"$2"/task/*/cgroup | grep -vqx -- "$1"; }
+
+pid_of() { nv list --json | jq ".[] | select(.vm == \"$1\").pid"; }
+
+connected() { [ "$(nv status "$1" --json | jq .connected)" = "$2" ]; }
+
+is_active() { [ "$(systemctl show --property ActiveState --value "$1")" = "$2" ]; }
+
+detached() { [ -z "$(pid_of "$1")" ]; }
+
+# attached_scope [COMMAND...]: VM c is a scope, with our own front-end in it, and what COMMAND runs
+attached_scope() {
+	build/tests/front/steady --image "$dir/image" --create 8M
+	systemd-run --quiet --scope --unit=vm1 "$0" guest "$dir" "$@" >"$dir/report" 2>&1 &
+	guest=$!
+	await is_active vm1.scope active
+	nv attach --vm c --image "$dir/image" --engine "$direct" --cgroup system.slice/vm1.scope \
+		>"$dir/attached"
+	await connected c true
+	pid=$(pid_of c)
+}
+
+# VMs that are scopes: they end as without us, and a stop of theirs or ours is borne.
+scopes() {
+	local guest pid home
+
+	if ! grep -q ' - cgroup2 ' /proc/self/mountinfo; then
+		skip "scopes" "no cgroup2"
+		return
+	fi
+	nv detach --vm a >"$dir/detached" && nv detach --vm b >>"$dir/detached"
+	home=$(sed -n 's/^0:://p' "/proc/$(property MainPID)/cgroup")
+	attached_scope
+	check "a VM that is a scope: its process is there" in_cgroup /system.slice/vm1.scope/nvring "$pid"
+	kill -TERM $guest
+	wait $guest
+	ok $? "the guest is well: $(tail -1 "$dir/report")"
+	await is_active vm1.scope inactive
+	ok $? "the scope ends when the guest does"
+	await detached c
+	ok $? "and its VM is detached"
+
+	attached_scope
+	systemctl stop vm1.scope
+	wait $guest
+	await is_active vm1.scope inactive
+	ok $? "a scope is stopped, which tells our process to end"
+	await detached c
+	ok $? "its VM is detached"
+
+	if grep -q . "$(findmnt -nr -t cgroup2 -o TARGET | head -1)/cgroup.subtree_control"; then
+		skip "the service is stopped" "the root of our cgroup namespace may have no processes"
+		return
+	fi
+	attached_scope sleep 1000
+	check "its process is there again" in_cgroup /system.slice/vm1.scope/nvring "$pid"
+	systemctl stop nvring.service
+	pkill -TERM -x steady
+	await in_cgroup / "$pid"
+	ok $? "when the front-end leaves while there is no service, its process is in no other's cgroup"
+	systemctl start nvring.service
+	await in_cgroup "$home" "$pid"
+	ok $? "the next manager takes it to the service's"
+	check "it is the one that serves" test "$(pid_of c)" = "$pid"
+	systemctl stop vm1.scope
+	await detached c
+	ok $? "its VM is detached with its scope"
 }
 
 # no_more_than MASK PID: effective capabilities, and no way to more
@@ -176,8 +259,18 @@ no_more_than() {
 		grep -q 'Seccomp:.2' "/proc/$2/status"
 }
 
+# A front-end that comes when its VM is attached, and a command that stays.
+guest() {
+	await test -S /run/nvring/vm/c/disk.sock
+	[ $# -gt 0 ] || exec build/tests/front/steady --socket /run/nvring/vm/c/disk.sock \
+		--image "$dir/image"
+	build/tests/front/steady --socket /run/nvring/vm/c/disk.sock --image "$dir/image"
+	exec "$@"
+}
+
 case ${1:-} in
 first) dir=$2 && first ;;
 beside) dir=$2 && beside ;;
+guest) dir=$2 && guest "${@:3}" ;;
 *) outside ;;
 esac

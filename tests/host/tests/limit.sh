@@ -223,7 +223,9 @@ diag "poller's program did not run where it ran already: $(sed -n 's/^recursion_
 for engine in "${engines[@]}"; do
 	[ "$engine" = worker ] ||
 		check "$engine: it served" test -z "$(grep 'served by a worker' "/results/$engine.log")"
-	rmdir "$cgroups/slice-$engine/vm"
+	until rmdir "$cgroups/slice-$engine/vm" 2>/dev/null; do # when its daemon has left
+		sleep 0.1
+	done
 	wait "${daemon[$engine]}"
 	ok $? "$engine: ends with its cgroup"
 done

@@ -18,7 +18,7 @@ end() {
 	[ -z "$idle" ] || kill "$idle" 2>/dev/null
 	daemon_gone
 	[ -z "$loop" ] || losetup -d "$loop"
-	[ -z "$group" ] || rmdir "$group"
+	[ -z "$group" ] || rmdir "$group"/{nvring,} 2>/dev/null
 	[ -z "$bpffs" ] || rm -rf "$pins"
 	rm -rf "$dir"
 }
