@@ -122,6 +122,8 @@ static void print_status(struct json_object *status)
 	       json_get_bool(disk, "read_only") ? ", read-only" : "",
 	       json_get_bool(status, "connected") ? "connected" : "not connected",
 	       text_of(status, "engine"), json_get_number(status, "pid"));
+	if (*text_of(status, "confinement"))
+		printf("process confined by %s\n", text_of(status, "confinement"));
 	print_cgroup(status);
 	if (json_object_object_get(status, "limits"))
 		print_counters("limits", json_object_object_get(status, "limits"));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -12,6 +13,7 @@
 
 #include "bpf_util.h"
 #include "log.h"
+#include "syscall_filter.h"
 #include "util.h"
 
 /* Everything that Landlock knew of files when it came, Linux 5.13. */
@@ -30,6 +32,8 @@
 #define CGROUP_RIGHTS                                                                \
 	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
 	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
+
+static bool has_landlock = true, has_seccomp = true;
 
 static int allow(int ruleset, const char *path, __u64 rights)
 {
@@ -62,6 +66,7 @@ static int restrict_files(const struct privileges *keep)
 
 	if (ruleset < 0) {
 		log_info("no Landlock here: %m; files stay within reach");
+		has_landlock = false;
 		return 0;
 	}
 	/* Not to write: root without capabilities may still set sysctls that run programs. */
@@ -122,15 +127,48 @@ static int restrict_capabilities(const struct privileges *keep)
 	return cap_set_proc(kept) ? -errno : 0;
 }
 
+/*
+ * io_uring's requests pass by seccomp, and make sockets: a network of our own has nobody in it. The
+ * service's unit forbids that, as it has done it. Addresses that begin with '@' are a network's.
+ */
+static void leave_network(void)
+{
+	const char *supervisor = getenv("NOTIFY_SOCKET");
+
+	if ((!supervisor || *supervisor != '@') && unshare(CLONE_NEWNET))
+		log_debug("no network namespace of its own: %m");
+}
+
+static int restrict_calls(void)
+{
+	int err = syscall_filter_install();
+
+	if (err != -ENOSYS && err != -EINVAL)
+		return err;
+	log_info("no seccomp here: %s; system calls stay within reach", strerror(-err));
+	has_seccomp = false;
+	return 0;
+}
+
 int privileges_drop(const struct privileges *keep)
 {
 	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 
+	leave_network();
 	if (!err)
 		err = restrict_files(keep);
 	if (!err)
 		err = restrict_capabilities(keep);
+	if (!err)
+		err = restrict_calls();
 	if (err)
 		log_error("privileges cannot be given up: %s", strerror(-err));
 	return err;
+}
+
+const char *privileges_confinement(void)
+{
+	if (has_landlock)
+		return has_seccomp ? "capabilities, Landlock, seccomp" : "capabilities, Landlock";
+	return has_seccomp ? "capabilities, seccomp" : "capabilities";
 }

@@ -25,10 +25,15 @@ struct privileges {
  * Before the first thread is started, as each has its own: capabilities but those of BPF (engines
  * are chosen at run time) and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
  * where the kernel has it, all files, but to read /proc, /sys and /dev/zero and to change bpffs and
- * the VM's cgroup; running programs, mounts, and other processes' memory.
+ * the VM's cgroup; running programs, mounts, and other processes' memory; by seccomp all system
+ * calls that it does not need (syscall_filter.h); and the network, where it may have one of its
+ * own.
  *
  * Return: 0, or -errno; the cause is logged.
  */
 int privileges_drop(const struct privileges *keep);
+
+/* privileges_confinement() - what keeps it so, in words; after privileges_drop() */
+const char *privileges_confinement(void);
 
 #endif

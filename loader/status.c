@@ -8,6 +8,7 @@
 #include "direct.h"
 #include "json_add.h"
 #include "latency.h"
+#include "privileges.h"
 #include "util.h"
 #include "vm_limits.h"
 
@@ -95,6 +96,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_number(top, "pid", (uint64_t)getpid());
 	json_add_text(top, "name", vm->options.name);
 	json_object_object_add(top, "disk", disk_json(vm));
+	json_add_text(top, "confinement", privileges_confinement());
 	add_cgroup(top, vm);
 	json_object_object_add(top, "limits", vm_limits_json(vm));
 	json_add_bool(top, "connected", vm->connected);

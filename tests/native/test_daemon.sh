@@ -75,12 +75,14 @@ commands() {
 	check "and nothing is left" test -z "$(ls "$run/vm")$(vm_pids)"
 }
 
-# given_up PID: no capabilities but BPF, PERFMON, IPC_LOCK and, on older kernels, SYS_ADMIN
+# given_up PID: no capabilities but BPF, PERFMON, IPC_LOCK and, on older kernels, SYS_ADMIN; and
+# system calls are filtered
 given_up() {
 	local have
 
 	have=$(awk '/CapPrm/ { print $2 }' "/proc/$1/status")
-	[ $((0x$have & ~0xc000204000)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$1/status"
+	[ $((0x$have & ~0xc000204000)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$1/status" &&
+		grep -q 'Seccomp:.2' "/proc/$1/status"
 }
 
 # bad_file NAME: reload with such a file; fails with what reload says

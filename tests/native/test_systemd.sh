@@ -147,7 +147,7 @@ beside() {
 	fi
 	main=$(property MainPID)
 	check "capabilities are those of the unit" no_more_than 000000c000204003 "$main"
-	ok "$(grep -c 'no Landlock\|error' "$dir/log")" "nor is anything refused that it is built for"
+	ok "$(grep -c 'no Landlock\|no seccomp\|error' "$dir/log")" "nor is anything refused that it is built for"
 	check "systemctl status tells how many" is StatusText "2 VMs attached, 2 served"
 	build/tests/front/steady --socket /run/nvring/vm/a/disk.sock --image "$dir/image" \
 		>"$dir/report" &

@@ -3,10 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +27,7 @@ static const struct privileges keep = { .control = "/tmp/nvring-unit/control" };
 #define REFUSED 1
 #define ALLOWED 2
 #define BROKEN	4
+#define ABORTED 8 /* by abort() */
 
 static int in_child(bool (*act)(void))
 {
@@ -31,7 +37,9 @@ static int in_child(bool (*act)(void))
 	if (!pid)
 		_exit(privileges_drop(&keep) ? BROKEN : act() ? ALLOWED : REFUSED);
 	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : BROKEN;
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGABRT ? ABORTED : BROKEN;
+	return WEXITSTATUS(status);
 }
 
 static bool has_landlock(void)
@@ -73,6 +81,102 @@ static bool mounts(void)
 static bool traces(void)
 {
 	return !ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static bool sets_a_sysctl(void)
+{
+	return opens("/proc/sys/kernel/core_pattern", O_WRONLY);
+}
+
+static bool writes_in_sys(void)
+{
+	return opens("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
+}
+
+static bool forks(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	return pid > 0;
+}
+
+static bool has_a_network(void)
+{
+	return socket(AF_INET, SOCK_DGRAM, 0) >= 0 || socket(AF_NETLINK, SOCK_RAW, 0) >= 0 ||
+	       socket(AF_VSOCK, SOCK_STREAM, 0) >= 0 || socket(AF_ALG, SOCK_SEQPACKET, 0) >= 0;
+}
+
+static bool has_local_sockets(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+static bool has_namespaces(void)
+{
+	return !unshare(CLONE_NEWNS) || !unshare(CLONE_NEWUSER) || !setns(0, 0) || errno != ENOSYS;
+}
+
+/* Refused as not there, before anything is looked at. */
+static bool calls_what_is_not_ours(void)
+{
+	static const long calls[] = { SYS_execve,
+				      SYS_execveat,
+				      SYS_ptrace,
+				      SYS_keyctl,
+				      SYS_add_key,
+				      SYS_init_module,
+				      SYS_kexec_load,
+				      SYS_finit_module,
+				      SYS_open_by_handle_at,
+				      SYS_pidfd_getfd,
+				      SYS_process_vm_readv,
+				      SYS_process_vm_writev,
+				      SYS_userfaultfd,
+				      SYS_pivot_root,
+				      SYS_setuid,
+				      SYS_reboot,
+				      SYS_fork,
+				      SYS_vfork,
+				      SYS_clone3,
+				      SYS_chmod,
+				      SYS_symlink };
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (syscall(calls[i], 0, 0, 0, 0, 0, 0) >= 0 || errno != ENOSYS)
+			return true;
+	return false;
+}
+
+static bool signals_another(void)
+{
+	return !kill(getppid(), SIGCONT) || !syscall(SYS_tgkill, getppid(), getppid(), SIGCONT);
+}
+
+static bool sees_another(void)
+{
+	return !kill(getppid(), 0);
+}
+
+static void *thread_main(void *argument)
+{
+	*(int *)argument = 1;
+	return NULL;
+}
+
+static bool has_threads(void)
+{
+	pthread_t thread;
+	int ran = 0;
+
+	return !pthread_create(&thread, NULL, thread_main, &ran) && !pthread_join(thread, NULL) &&
+	       ran;
+}
+
+static bool aborts(void)
+{
+	abort();
 }
 
 static bool reads_proc(void)
@@ -126,6 +230,8 @@ static void test_files(void **state)
 	assert_int_equal(in_child(reads_a_file), REFUSED);
 	assert_int_equal(in_child(writes_a_file), REFUSED);
 	assert_int_equal(in_child(opens_a_device), REFUSED);
+	assert_int_equal(in_child(sets_a_sysctl), REFUSED);
+	assert_int_equal(in_child(writes_in_sys), REFUSED);
 	assert_int_equal(in_child(runs_a_program), REFUSED);
 	assert_int_equal(in_child(mounts), REFUSED);
 	assert_int_equal(in_child(traces), REFUSED);
@@ -147,12 +253,34 @@ static void test_capabilities(void **state)
 		assert_int_equal(in_child(has_bpf), ALLOWED);
 }
 
+static bool has_seccomp(void)
+{
+	return !prctl(PR_GET_SECCOMP) || errno != EINVAL;
+}
+
+static void test_calls(void **state)
+{
+	(void)state;
+	if (!has_seccomp())
+		skip();
+	assert_int_equal(in_child(calls_what_is_not_ours), REFUSED);
+	assert_int_equal(in_child(forks), REFUSED);
+	assert_int_equal(in_child(has_a_network), REFUSED);
+	assert_int_equal(in_child(has_namespaces), REFUSED);
+	assert_int_equal(in_child(signals_another), REFUSED);
+	assert_int_equal(in_child(has_local_sockets), ALLOWED);
+	assert_int_equal(in_child(has_threads), ALLOWED);
+	assert_int_equal(in_child(sees_another), ALLOWED);
+	assert_int_equal(in_child(aborts), ABORTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_what_serving_needs),
 		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
