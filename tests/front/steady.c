@@ -26,8 +26,8 @@
 
 struct settings {
 	const char *socket, *image;
-	uint64_t create; /* bytes */
-	uint32_t queues, depth;
+	uint64_t create, offset, size; /* bytes; 0: all of the disk */
+	uint32_t queues, depth, rate;
 };
 
 static volatile sig_atomic_t stopped;
@@ -50,8 +50,9 @@ static void create(const struct settings *settings)
 
 	for (uint64_t at = 0; at < settings->create; at += sizeof(block)) {
 		for (uint32_t i = 0; i < sizeof(block); i++)
-			block[i] = image_pattern(at + i);
-		if (pwrite(fd, block, sizeof(block), (off_t)at) != sizeof(block))
+			block[i] = image_pattern(settings->offset + at + i);
+		if (pwrite(fd, block, sizeof(block), (off_t)(settings->offset + at)) !=
+		    sizeof(block))
 			die("%s: %s", settings->image, strerror(errno));
 	}
 	close(fd);
@@ -66,6 +67,7 @@ static void start(const struct settings *settings)
 		.memory = 32 << 20,
 	};
 	struct virtio_blk_config config;
+	uint64_t bytes;
 	uint32_t blocks;
 
 	files.image_fd = open(settings->image, O_RDONLY | O_CLOEXEC);
@@ -73,11 +75,16 @@ static void start(const struct settings *settings)
 		die("%s: %s", settings->image, strerror(errno));
 	front_open(&front, &options);
 	front_config(&front, &config);
-	blocks = (uint32_t)(config.capacity / (VERIFY_BLOCK / 512) / settings->queues);
+	bytes = config.capacity * 512;
+	if (settings->size && settings->size < bytes)
+		bytes = settings->size;
+	blocks = (uint32_t)(bytes / VERIFY_BLOCK / settings->queues);
 	for (uint32_t i = 0; i < settings->queues; i++) {
 		struct verify_options part = { .sector = verify_part(blocks),
+					       .offset = settings->offset,
 					       .blocks = blocks,
-					       .depth = settings->depth };
+					       .depth = settings->depth,
+					       .rate = settings->rate };
 
 		verify_init(&verify[i], &front.queue[i], &part);
 	}
@@ -160,6 +167,9 @@ enum option_key {
 	KEY_CREATE,
 	KEY_QUEUES,
 	KEY_DEPTH,
+	KEY_OFFSET,
+	KEY_SIZE,
+	KEY_RATE,
 };
 
 static const struct argp_option options[] = {
@@ -168,6 +178,9 @@ static const struct argp_option options[] = {
 	{ "create", KEY_CREATE, "SIZE", 0, "make the image, and nothing else", 0 },
 	{ "queues", KEY_QUEUES, "N", 0, "1 to 4 (1)", 0 },
 	{ "depth", KEY_DEPTH, "N", 0, "requests in flight on each, 1 to 64 (16)", 0 },
+	{ "offset", KEY_OFFSET, "BYTES", 0, "where the disk begins in the image (0)", 0 },
+	{ "size", KEY_SIZE, "SIZE", 0, "use no more of the disk", 0 },
+	{ "rate", KEY_RATE, "N", 0, "requests a second on each queue (all it can)", 0 },
 	{ 0 },
 };
 
@@ -196,6 +209,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (parse_number(argument, 64, &value) || !value)
 			argp_error(state, "--depth %s: 1 to 64 is wanted", argument);
 		settings->depth = (uint32_t)value;
+		return 0;
+	case KEY_OFFSET:
+		if (parse_size(argument, &settings->offset) || settings->offset % VERIFY_BLOCK)
+			argp_error(state, "--offset %s: a multiple of a block is wanted", argument);
+		return 0;
+	case KEY_SIZE:
+		if (parse_size(argument, &settings->size))
+			argp_error(state, "--size %s: a size is wanted", argument);
+		return 0;
+	case KEY_RATE:
+		if (parse_number(argument, 1000000, &value) || !value)
+			argp_error(state, "--rate %s: 1 to 1000000 is wanted", argument);
+		settings->rate = (uint32_t)value;
 		return 0;
 	case ARGP_KEY_END:
 		if (!settings->image || (!settings->socket && !settings->create))

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 
 #define STUCK_MS   15000
+#define CATCH_UP_S 0.5
 #define BLOCK_SKEW 512 /* most that odd data are moved by */
 #define WORDS	   (VERIFY_BLOCK / sizeof(uint64_t))
 #define ID_BYTES   20
@@ -194,6 +195,33 @@ static void take(struct verify *verify, uint16_t head)
 	verify->free[verify->free_count++] = verify->slot_of[head];
 }
 
+/* Whether another request may be sent now, which is then counted on. */
+static bool due(struct verify *verify)
+{
+	double now;
+
+	if (!verify->options.rate)
+		return true;
+	now = front_now();
+	if (now < verify->next)
+		return false;
+	verify->next += 1.0 / verify->options.rate;
+	if (verify->next < now - CATCH_UP_S)
+		verify->next = now - CATCH_UP_S;
+	return true;
+}
+
+static bool send_all(struct verify *verify)
+{
+	bool any = false;
+
+	while (!verify->stop && verify->free_count && due(verify)) {
+		send(verify);
+		any = true;
+	}
+	return any;
+}
+
 bool verify_turn(struct verify *verify)
 {
 	struct front_queue *queue = verify->queue;
@@ -205,9 +233,7 @@ bool verify_turn(struct verify *verify)
 		take(verify, (uint16_t)head);
 		any = true;
 	}
-	if (!verify->stop && verify->free_count) {
-		while (verify->free_count)
-			send(verify);
+	if (send_all(verify)) {
 		any = true;
 		kick = front_expose(queue);
 	}

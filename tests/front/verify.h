@@ -20,6 +20,7 @@ struct verify_options {
 	uint64_t offset; /* and the disk here in the image, bytes */
 	uint32_t blocks; /* of VERIFY_BLOCK; more than @depth */
 	uint32_t depth;	 /* requests in flight, up to the queue size */
+	uint32_t rate;	 /* requests a second, caught up on for half a second; 0: all it can */
 	bool odd; /* flushes, IDs, pieces, odd addresses and doorbells nobody asked for, too */
 };
 
@@ -41,6 +42,7 @@ struct verify {
 	uint32_t free_count;
 	uint16_t slot_of[1024]; /* by head */
 	uint64_t random;
+	double next;		      /* with a rate: front_now() when the next may be sent */
 	bool stop;		      /* sends no more */
 	uint64_t done, wrong, failed; /* requests; with other bytes; with another status than OK */
 };

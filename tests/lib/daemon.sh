@@ -61,17 +61,3 @@ books_balance() {
 	[ "$(counter requests)" = "$(counter completed)" ] && [ "$(counter errors)" = 0 ] &&
 		[ "$(counter completed)" -ge "$1" ] && ! grep -E 'stray [1-9]' "$daemon_log"
 }
-
-# guest_points LOG: a test point for each step a guest reports (tests/guest/job).
-guest_points() {
-	local line
-
-	while read -r line; do
-		case $line in
-		*'nvring-guest: ok '*) ok 0 "guest: ${line#*nvring-guest: ok }" ;;
-		*'nvring-guest: FAIL '*) ok 1 "guest: ${line#*nvring-guest: FAIL }" ;;
-		esac
-	done < <(sed 's/\r//g' "$1")
-	grep -q 'nvring-guest: done 0' "$1"
-	ok $? "the guest ends well"
-}

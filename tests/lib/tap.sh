@@ -82,6 +82,20 @@ relay_host() {
 	check "$label: the kernel log is clean" kernel_log_clean "build/host/$name/dmesg"
 }
 
+# guest_points LOG: a test point for each step a guest reports (tests/guest/job).
+guest_points() {
+	local line
+
+	while read -r line; do
+		case $line in
+		*'nvring-guest: ok '*) ok 0 "guest: ${line#*nvring-guest: ok }" ;;
+		*'nvring-guest: FAIL '*) ok 1 "guest: ${line#*nvring-guest: FAIL }" ;;
+		esac
+	done < <(sed 's/\r//g' "$1")
+	grep -q 'nvring-guest: done 0' "$1"
+	ok $? "the guest ends well"
+}
+
 # kernel_log_clean LOG: no line of a kernel's log tells of a fault.
 kernel_log_clean() {
 	! grep -E 'WARNING: (CPU|[a-z_]+\/)|BUG:|Oops|general protection|blocked for' "$1"
