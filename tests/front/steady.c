@@ -211,7 +211,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		settings->depth = (uint32_t)value;
 		return 0;
 	case KEY_OFFSET:
-		if (parse_size(argument, &settings->offset) || settings->offset % VERIFY_BLOCK)
+		if (parse_number(argument, INT64_MAX, &settings->offset) ||
+		    settings->offset % VERIFY_BLOCK)
 			argp_error(state, "--offset %s: a multiple of a block is wanted", argument);
 		return 0;
 	case KEY_SIZE:

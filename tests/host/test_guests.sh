@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A host's life: three VMs in three cgroups on one NVMe drive.
+# seconds: 2000
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
+relay_host "three guests" guests --kernel 7 --seconds 1000 --
+tap_done

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# guests: three VMs of a manager's, each in a cgroup of its own, on one NVMe drive: two ranges of a
+# namespace, and another namespace. All of them verify what they read; one is limited; one is killed;
+# one cgroup is removed; one becomes a KVM guest that leaves its cgroup and comes back, and is
+# unplugged and plugged in again. Nothing of them stays. TAP. Rates are of requests, as the daemons
+# count them, by the test host's clock.
+set -u
+cd /tree
+PATH=/tree/.cache/sysroot/usr/sbin:$PATH
+. tests/lib/tap.sh
+. tests/lib/manager.sh
+. tests/lib/qmp.sh
+run=/run/nvring # as it is by default, with pins
+cgroups=/sys/fs/cgroup
+pins=/sys/fs/bpf/nvring
+names=(a b c)
+blocks=16384 # of 512 bytes: what of the disk is verified
+second=65536 # where b's begins: not where reading ahead for a comes
+declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second in each of two queues
+declare -A from=() to=() at=([a]=0 [b]=$((second * 512)) [c]=0)
+
+for namespace in /dev/nvme0n?; do
+	case $(blockdev --getss "$namespace") in
+	512) small=$namespace ;;
+	4096) large=$namespace ;;
+	esac
+done
+declare -A disk=([a]=$small [b]=$small [c]=$large)
+
+# in_cgroup NAME COMMAND...: there
+in_cgroup() {
+	echo $BASHPID >"$cgroups/$1/cgroup.procs"
+	exec "${@:2}"
+}
+
+# begin NAME: a front-end that verifies
+begin() {
+	in_cgroup "$1" build/tests/front/steady --socket "$run/vm/$1/disk.sock" --image "${disk[$1]}" \
+		--offset "${at[$1]}" --size $((blocks * 512)) --queues 2 --rate "${pace[$1]}" >"$dir/$1.json" &
+	front[$1]=$!
+	fronts+=($!)
+}
+
+# sample NAME: "TIME REQUESTS READS", ns, so far
+sample() {
+	nv status "$1" --json | jq -r '[.now_ns, ([.queues[].counters.completed] | add),
+		([.queues[].latency.read.count] | add)] | @tsv'
+}
+
+# window SECONDS NAME...: measure them
+window() {
+	local name
+
+	for name in "${@:2}"; do
+		from[$name]=$(sample "$name")
+	done
+	sleep "$1"
+	for name in "${@:2}"; do
+		to[$name]=$(sample "$name")
+	done
+}
+
+# rate NAME, reads NAME: thousandths of a request, of a read, a second in the last window
+rate() {
+	set -- ${from[$1]} ${to[$1]}
+	echo $((($5 - $2) * 1000000000000 / ($4 - $1)))
+}
+
+reads() {
+	set -- ${from[$1]} ${to[$1]}
+	echo $((($6 - $3) * 1000000000000 / ($4 - $1)))
+}
+
+# limited SECONDS WANTED WHAT: a keeps to so many reads a second, to 5%, and b and c do as many as
+# before, to 5%. When this emulated machine as a whole stood still, all are too slow: then once more, at
+# most thrice. Too fast is too fast at once.
+limited() {
+	local try name
+
+	for try in 1 2 3 4; do
+		window "$1" "${names[@]}"
+		[ $(($(reads a) * 100)) -le $(($2 * 105000)) ] && [ $try != 4 ] || break
+		[ $(($(reads a) * 100)) -lt $(($2 * 95000)) ] || as_before b && as_before c && break
+		diag "$3: too slow, once more: $(reads a), $(rate b), $(rate c) thousandths a second"
+	done
+	ok $(($(reads a) * 100 < $2 * 95000 || $(reads a) * 100 > $2 * 105000)) \
+		"$3: a reads $(reads a) thousandths a second, for $2 a second"
+	for name in b c; do
+		as_before $name
+		ok $? "$3: $name does $(rate $name) requests in 1000 s, before: ${before[$name]}"
+	done
+}
+
+as_before() { [ $(($(rate "$1") * 100)) -ge $((before[$1] * 95)) ]; }
+
+# limit WORD...: in a's io.max
+limit() { echo "$(lsblk -dno MAJ:MIN "$small" | xargs) $*" >"$cgroups/a/io.max"; }
+
+# held: what the kernel and the manager hold, in words
+held() {
+	echo "$(ls /proc/$manager_pid/fd | wc -l) descriptors of the manager," \
+		"$(bpftool -j prog | jq length) BPF programs, $(bpftool -j map | jq length) maps," \
+		"$(bpftool -j link | jq length) links," \
+		"$(awk '/foll_pin_acquired/ { n += $2 } /foll_pin_released/ { n -= $2 } END { print n }' \
+			/proc/vmstat) pinned pages, $(ls $pins 2>/dev/null | wc -l) pins," \
+		"$(ls $run/vm | wc -l) directories, $(pgrep -c '^nvring' || true) processes"
+}
+
+holds() { [ "$(held)" = "$1" ]; }
+
+# counted NAME: of c's queues so far
+counted() {
+	nv status c --json | jq "[.queues[] | .counters[\"$1\"] // .direct[\"$1\"] // 0] | add"
+}
+
+mkdir $cgroups/{a,b,c,c/below}
+echo +io >$cgroups/cgroup.subtree_control
+for name in "${names[@]}"; do
+	build/tests/front/steady --image "${disk[$name]}" --offset "${at[$name]}" --create $((blocks * 512))
+done
+manager_start
+nv attach --vm warm --null 1M --engine poller >/dev/null && nv detach --vm warm >/dev/null
+held=$(held)
+check "a: a range of the namespace, by the loop" nv attach --vm a --device "$small" --engine loop \
+	--range 0+$second --queues 2 --cgroup a
+check "b: another range of it, by the poller" nv attach --vm b --device "$small" --engine poller \
+	--range $second+$second --queues 2 --cgroup b
+check "c: another namespace, by the poller and vCPUs" nv attach --vm c --device "$large" \
+	--engine poller --vcpu-dispatch --queues 2 --cgroup c
+for name in "${names[@]}"; do
+	begin $name
+done
+sleep 2
+while_served=$(held)
+check "there is something to leave behind: $while_served" test "$(bpftool -j prog | jq length)" -ge 3
+
+window 10 "${names[@]}"
+declare -A before=([a]=$(rate a) [b]=$(rate b) [c]=$(rate c))
+diag "in 1000 s: a ${before[a]}, b ${before[b]}, c ${before[c]} requests, a $(reads a) reads"
+tenth=$(($(reads a) / 10000))
+limit riops=$tenth
+sleep 1
+limited 30 $tenth "a tenth"
+limit riops=$((tenth * 2))
+sleep 0.5
+limited 10 $((tenth * 2)) "twice that, changed live"
+limit riops=max
+sleep 0.5
+for try in 1 2 3; do
+	window 4 a
+	! as_before a || break
+done
+as_before a
+ok $? "a is not limited any more: $(rate a) requests in 1000 s, before: ${before[a]}"
+
+kill -KILL "${front[b]}"
+wait "${front[b]}" 2>/dev/null
+check "b's front-end is killed: it is seen to be gone" await vm_is b .status.connected false
+in_cgroup b build/tests/front/loadgen --socket "$run/vm/b/disk.sock" --seconds 1 --sleep --json \
+	>"$dir/b.load" &
+wait $!
+ok $? "the next one is served: $(jq -c '{iops, errors}' "$dir/b.load")"
+front_end a
+ok $? "a's front-end found every byte"
+rmdir $cgroups/a
+check "a's cgroup is removed: a is detached" await vm_is a .state ''
+check "b is detached" nv detach --vm b
+
+# c: a KVM guest in its place. Until it reads, or ended: by the emulation's fault, it is tried again.
+front_end c
+ok $? "c's front-end found every byte"
+said() { grep -q "^nvring-guest: $1" /results/guest.log 2>/dev/null; }
+# guest_said WORDS: it does, before it ends
+guest_said() {
+	while kill -0 $guest 2>/dev/null && ! said "$1"; do
+		sleep 0.1
+	done
+	said "$1"
+}
+for try in 1 2 3; do
+	qmp_open "$dir"
+	in_cgroup c/below tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 240 \
+		--log /results/guest.log rawverify,replug,rawverify wait=60 size=1m -- \
+		-device pcie-root-port,id=port1 "${qmp_options[@]}" >/dev/null 2>&1 &
+	guest=$!
+	if guest_said 'row job waits' && qmp_plug "$run/vm/c/disk.sock" >"$dir/plugged"; then
+		while kill -0 $guest 2>/dev/null && [ "$(counted 'by vCPUs')" -lt 50 ]; do
+			sleep 0.1
+		done
+		for pid in $(cat $cgroups/c/below/cgroup.procs); do
+			echo "$pid" >$cgroups/cgroup.procs
+			outside+=" $pid"
+		done
+		inside=$(counted 'by vCPUs') requests=$(counted requests)
+		! guest_said 'row replug reads' || break
+	fi
+	wait $guest
+	[ $? = 3 ] || break
+	diag "try $try: the guest's machine was reset, or hung early"
+done
+check "c: its disk was plugged in" cat "$dir/plugged"
+ok $((inside < 50)) "in a cgroup below its own, vCPUs start requests: $inside"
+ok $(($(counted requests) - requests < 200)) "it sent more: $(($(counted requests) - requests))"
+ok $(($(counted 'by vCPUs') - inside > 0)) \
+	"outside it, vCPUs start none: $(($(counted 'by vCPUs') - inside))"
+check "c is unplugged while it reads" qmp_unplug 1
+check "the guest has none any more" guest_said 'row replug unplugged'
+for pid in $outside; do
+	echo "$pid" >$cgroups/c/cgroup.procs
+done 2>/dev/null
+check "in its cgroup again, it is plugged in again" qmp_plug "$run/vm/c/disk.sock"
+wait $guest
+ok $? "the guest is well"
+guest_points /results/guest.log
+exec 7>&-
+ok $(($(counted 'by vCPUs') < inside + 50)) \
+	"vCPUs start requests again: $(($(counted 'by vCPUs') - inside))"
+check "all of c's requests were answered, none with an error" test "$(counted requests) $(
+	counted errors) $(counted stray)" = "$(counted completed) 0 0"
+
+check "c is detached" nv detach --vm c
+check "nothing is left" await holds "$held"
+diag "before: $held" "after:  $(held)"
+manager_end
+ok $? "the manager ends well"
+rm -rf $run
+tap_done
