@@ -36,6 +36,7 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		direct_completed(run, sqe_head(user_data), cqe->res);
 	} else if (tag == SQE_TAG_DIRECT_KICK) {
 		run->stats->counters.kicks++;
+		queue->kicked_at = queue->now;
 		if (!(cqe->flags & IORING_CQE_F_MORE)) {
 			queue->kick_armed = 0;
 			run->stats->direct.polls += queue->mode == DIRECT_ON;
@@ -108,6 +109,8 @@ static __always_inline void direct_publish(const struct direct_run *run)
 	if (!count)
 		return;
 	run->stats->counters.completed += count; /* before the driver sees them */
+	if (!queue->owed_at)
+		queue->owed_at = queue->now;
 	if (used_publish(&queue->state, &run->vring)) {
 		run->stats->counters.completed -= count;
 		return;
@@ -161,8 +164,13 @@ static __always_inline int direct_notify(const struct direct_run *run)
 		return 1;
 	if (notify_wanted(&queue->state, &run->vring)) {
 		queue->wanted = 1;
-		run->stats->counters.interrupts++;
+		if (!queue->told) {
+			queue->told = 1;
+			queue->told_at = queue->owed_at;
+			run->stats->counters.interrupts++;
+		}
 	}
+	queue->owed_at = 0;
 	return 0;
 }
 

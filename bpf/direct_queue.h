@@ -106,6 +106,28 @@ NVR_GLOBAL int direct_latency(struct queue_stats *stats NVR_NONNULL, __u32 type,
 	return 0;
 }
 
+/* direct_time() - the run is over: what a doorbell, or the interrupt, took */
+NVR_GLOBAL int direct_time(struct direct_queue *queue NVR_NONNULL,
+			   struct queue_stats *stats NVR_NONNULL)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (queue->kicked_at && (__u16)(queue->state.last_avail - queue->begun))
+		stats_time(&stats->kick_latency, queue->kicked_at, now);
+	queue->kicked_at = 0;
+	if (queue->told) /* what never left took no time that the clock would tell */
+		stats_time(&stats->interrupt_latency, queue->told_at ? queue->told_at : now, now);
+	queue->told = 0;
+	return 0;
+}
+
+/* direct_timed() - the same, when there was either */
+static __always_inline void direct_timed(const struct direct_run *run)
+{
+	if (run->queue->kicked_at || run->queue->told)
+		direct_time(run->queue, run->stats);
+}
+
 /* direct_give_back() - the request at @head is over and its status byte written */
 static __always_inline void direct_give_back(const struct direct_run *run, __u16 head,
 					     struct direct_slot *slot)

@@ -51,6 +51,7 @@ static __always_inline __u32 direct_dispatch_begin(struct direct_run *run)
 	__u32 tail = *direct_word(run->cq, queue->ring.sq_tail);
 
 	queue->now = 0;
+	queue->begun = queue->state.last_avail;
 	queue->sq_tail = tail;
 	queue->sq_room = DIRECT_SQ_ENTRIES - (tail - *direct_word(run->cq, queue->ring.sq_head));
 	if (!queue->kick_armed && queue->mode == DIRECT_ON)

@@ -60,10 +60,12 @@ static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 	struct direct_queue *queue = run->queue;
 	__u64 before = run->stats->counters.requests;
 	__u32 tail, round;
+	int sent;
 
 	if (queue->mode != DIRECT_ON || !queue->poller)
 		return 0;
 	tail = direct_dispatch_begin(run);
+	queue->kicked_at = direct_clock(queue);
 	nvr_for(round, 0, DIRECT_ROUNDS) {
 		__u16 from = queue->state.last_avail;
 
@@ -75,7 +77,9 @@ static __always_inline int dispatch_turn(struct direct_run *run, __u32 again)
 	if (again)
 		direct_look_later(run);
 	run->stats->direct.by_vcpu += run->stats->counters.requests - before;
-	return direct_dispatch_end(run, tail);
+	sent = (int)direct_dispatch_end(run, tail);
+	direct_timed(run);
+	return sent;
 }
 
 /* A function of its own, verified once. */

@@ -95,6 +95,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 	sent = direct_dispatch_end(&run, tail);
 	if (sent)
 		bpf_io_uring_submit_sqes(ring, sent);
+	direct_timed(&run);
 	if (run.queue->pause || (run.queue->mode != DIRECT_ON && !run.queue->state.in_flight))
 		return IOU_LOOP_STOP;
 	params->cq_wait_idx = loop_wait(&run, sent || held);

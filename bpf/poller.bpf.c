@@ -108,6 +108,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 {
 	struct direct_run run;
 	__u32 tail;
+	int sent;
 
 	if (poller_open(index, bpf_get_current_task_btf(), &run))
 		return 0;
@@ -120,7 +121,9 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 	direct_signal(&run);
 	if (vring_faulted(&run.vring)) /* the worker has the page mapped and brings us back */
 		direct_call_worker(run.queue);
-	return direct_dispatch_end(&run, tail);
+	sent = (int)direct_dispatch_end(&run, tail);
+	direct_timed(&run);
+	return sent;
 }
 
 /*

@@ -84,7 +84,36 @@ struct queue_stats {
 	struct histogram read_latency;	/* ns from avail ring to used ring; all requests are in */
 	struct histogram write_latency; /* one of these, so their counts are what completed */
 	struct histogram other_latency; /* flush, discard, write zeroes, identity, unknown */
+	struct histogram kick_latency;
+	struct histogram interrupt_latency;
 };
+
+/*
+ * Two times that the engines take once for a turn at the queue, not for a request; ns.
+ *
+ * kick_latency is from a doorbell to when what it announced was submitted: one value for each turn
+ * that saw a doorbell and took requests. It begins when the engine takes the doorbell's completion
+ * (with vCPU dispatch: when the vCPU's write reaches KVM), which is as early as we know of it, and
+ * ends
+ *   worker: when io_uring_enter() that submits them is back;
+ *   loop:   when the kernel has taken the SQEs, within the same run;
+ *   poller: when the SQEs are in the ring, whose thread submits them as soon as the run is over.
+ * A doorbell for requests that a turn before it took has no value, nor has one that finds the VM's
+ * limits in the way.
+ *
+ * interrupt_latency is from a completion to the interrupt that tells of it, for the oldest one that
+ * the interrupt is for: as many values as there are interrupts. With moderation it has the time
+ * that the interrupt was held. It begins when the engine takes the request's CQE, and ends worker:
+ * when the write to the call eventfd is back; loop:   when the kernel has taken the SQE that writes
+ * it; poller: with the run, after which the kernel writes it as it posts the CQE.
+ */
+
+/* stats_time() - a time from one look at the clock to another; those of two CPUs may differ a bit
+ */
+NVR_INLINE void stats_time(struct histogram *histogram, __u64 from, __u64 now)
+{
+	histogram_add(histogram, now > from ? now - from : 0);
+}
 
 /**
  * stats_latency() - a request is put into the used ring
@@ -95,14 +124,12 @@ struct queue_stats {
  */
 NVR_INLINE void stats_latency(struct queue_stats *stats, __u32 type, __u64 started, __u64 now)
 {
-	__u64 ns = now > started ? now - started : 0;
-
 	if (type == VIRTIO_BLK_T_IN)
-		histogram_add(&stats->read_latency, ns);
+		stats_time(&stats->read_latency, started, now);
 	else if (type == VIRTIO_BLK_T_OUT)
-		histogram_add(&stats->write_latency, ns);
+		stats_time(&stats->write_latency, started, now);
 	else
-		histogram_add(&stats->other_latency, ns);
+		stats_time(&stats->other_latency, started, now);
 }
 
 #endif

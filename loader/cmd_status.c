@@ -61,13 +61,13 @@ static void print_counters(const char *title, struct json_object *counters)
 	putchar('\n');
 }
 
-/* Of the kinds of requests there were, in microseconds. */
-static void print_latency(struct json_object *latency)
+/* Of the kinds of requests there were, of doorbells and of interrupts, in microseconds. */
+static void print_latency(const char *title, struct json_object *latency)
 {
 	json_object_object_foreach(latency, kind, of) {
 		if (!json_get_number(of, "count"))
 			continue;
-		printf("  %-9s %s p50 %.1f p99 %.1f p99.9 %.1f us\n", "latency", kind,
+		printf("  %-9s %s p50 %.1f p99 %.1f p99.9 %.1f us\n", title, kind,
 		       (double)json_get_number(of, "p50_ns") / 1000,
 		       (double)json_get_number(of, "p99_ns") / 1000,
 		       (double)json_get_number(of, "p999_ns") / 1000);
@@ -94,7 +94,8 @@ static void print_queue(struct json_object *queue)
 	if (json_get_number(json_object_object_get(queue, "limit"), "held"))
 		print_counters("limit", json_object_object_get(queue, "limit"));
 	print_counters("counters", json_object_object_get(queue, "counters"));
-	print_latency(json_object_object_get(queue, "latency"));
+	print_latency("latency", json_object_object_get(queue, "latency"));
+	print_latency("delay", json_object_object_get(queue, "delay"));
 	if (!direct)
 		return;
 	print_counters("direct", direct);

@@ -66,6 +66,9 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->wanted = 0;
 	direct->noted = direct->state.published;
 	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
+	direct->kicked_at = 0;
+	direct->owed_at = 0;
+	direct->told = 0;
 	direct->idle_since = 0;
 	direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
 	direct->batch_count = 0;

@@ -124,15 +124,22 @@ static void print_vms(FILE *out, struct sample *const *samples, size_t count)
 	}
 }
 
-static void print_line(FILE *out, const struct sample *sample, const char *suffix,
-		       const char *operation)
+/* A histogram of a VM's. @operation: of requests, or NULL. */
+struct series {
+	const char *name;
+	const struct sample *sample;
+	const char *operation;
+};
+
+static void print_line(FILE *out, const struct series *series, const char *suffix)
 {
-	fprintf(out, "nvring_request_duration_seconds_%s{", suffix);
-	vm_label(out, sample);
-	fprintf(out, ",operation=\"%s\"", operation);
+	fprintf(out, "%s_%s{", series->name, suffix);
+	vm_label(out, series->sample);
+	if (series->operation)
+		fprintf(out, ",operation=\"%s\"", series->operation);
 }
 
-static void print_histogram(FILE *out, const struct sample *sample, const char *operation,
+static void print_histogram(FILE *out, const struct series *series,
 			    const struct histogram *histogram)
 {
 	uint64_t total = histogram_total(histogram), seen = 0;
@@ -143,35 +150,67 @@ static void print_histogram(FILE *out, const struct sample *sample, const char *
 
 		for (; histogram_high(bucket) <= limit; bucket++)
 			seen += histogram_counts(histogram)[bucket];
-		print_line(out, sample, "bucket", operation);
+		print_line(out, series, "bucket");
 		fputs(",le=\"", out);
 		print_seconds(out, limit);
 		fprintf(out, "\"} %" PRIu64 "\n", seen);
 	}
-	print_line(out, sample, "bucket", operation);
+	print_line(out, series, "bucket");
 	fprintf(out, ",le=\"+Inf\"} %" PRIu64 "\n", total);
-	print_line(out, sample, "sum", operation);
+	print_line(out, series, "sum");
 	fputs("} ", out);
 	print_seconds(out, histogram->sum_ns);
 	fputc('\n', out);
-	print_line(out, sample, "count", operation);
+	print_line(out, series, "count");
 	fprintf(out, "} %" PRIu64 "\n", total);
+}
+
+/* Of all queues of each VM: a histogram, in struct sample_queue. */
+struct duration {
+	const char *name, *operation, *help; /* help: of the first of a name */
+	size_t offset;
+};
+
+static const struct duration durations[] = {
+	{ "nvring_request_duration_seconds", "read",
+	  "Time from the avail ring to the used ring, all queues of a VM.",
+	  offsetof(struct sample_queue, read) },
+	{ "nvring_request_duration_seconds", "write", NULL, offsetof(struct sample_queue, write) },
+	{ "nvring_request_duration_seconds", "other", NULL, offsetof(struct sample_queue, other) },
+	{ "nvring_kick_duration_seconds", NULL,
+	  "Time from a doorbell to when what it announced was submitted.",
+	  offsetof(struct sample_queue, kick) },
+	{ "nvring_interrupt_duration_seconds", NULL,
+	  "Time from a completion to the interrupt for it, of the oldest that it is for.",
+	  offsetof(struct sample_queue, interrupt) },
+};
+
+static void print_durations(FILE *out, struct sample *const *samples, size_t count)
+{
+	static struct sample_queue sum;
+
+	for (size_t i = 0; i < ARRAY_SIZE(durations); i++) {
+		const struct duration *duration = &durations[i];
+
+		if (duration->help)
+			head(out, duration->name, "histogram", duration->help);
+		for (size_t n = 0; n < count; n++) {
+			const struct series series = { duration->name, samples[n],
+						       duration->operation };
+
+			sample_sum(samples[n], &sum);
+			print_histogram(
+				out, &series,
+				(const struct histogram *)((const char *)&sum + duration->offset));
+		}
+	}
 }
 
 void metrics_print(FILE *out, struct sample *const *samples, size_t count)
 {
-	static struct sample_queue sum;
-
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
 		print_counter(out, &counters[i], samples, count);
 	print_queues(out, samples, count);
 	print_vms(out, samples, count);
-	head(out, "nvring_request_duration_seconds", "histogram",
-	     "Time from the avail ring to the used ring, all queues of a VM.");
-	for (size_t i = 0; i < count; i++) {
-		sample_sum(samples[i], &sum);
-		print_histogram(out, samples[i], "read", &sum.read);
-		print_histogram(out, samples[i], "write", &sum.write);
-		print_histogram(out, samples[i], "other", &sum.other);
-	}
+	print_durations(out, samples, count);
 }

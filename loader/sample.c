@@ -26,6 +26,7 @@ static void text_of(struct json_object *object, const char *key, char *ret_text,
 static void parse_queue(struct json_object *object, struct sample_queue *queue)
 {
 	struct json_object *latency = json_object_object_get(object, "latency");
+	struct json_object *delay = json_object_object_get(object, "delay");
 
 	queue->index = json_get_number(object, "queue");
 	queue->running = json_object_get_boolean(json_object_object_get(object, "running"));
@@ -41,6 +42,8 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
 	latency_parse(json_object_object_get(latency, "write"), &queue->write);
 	latency_parse(json_object_object_get(latency, "other"), &queue->other);
+	latency_parse(json_object_object_get(delay, "kick"), &queue->kick);
+	latency_parse(json_object_object_get(delay, "interrupt"), &queue->interrupt);
 }
 
 /* "NAME=NUMBER ..." */
@@ -120,6 +123,8 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		add_histogram(&ret_sum->read, &queue->read);
 		add_histogram(&ret_sum->write, &queue->write);
 		add_histogram(&ret_sum->other, &queue->other);
+		add_histogram(&ret_sum->kick, &queue->kick);
+		add_histogram(&ret_sum->interrupt, &queue->interrupt);
 	}
 }
 
@@ -147,5 +152,7 @@ bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 			sizeof(queue->counters) / sizeof(uint64_t)) &&
 	       subtract_histogram(&queue->read, &before->read) &&
 	       subtract_histogram(&queue->write, &before->write) &&
-	       subtract_histogram(&queue->other, &before->other);
+	       subtract_histogram(&queue->other, &before->other) &&
+	       subtract_histogram(&queue->kick, &before->kick) &&
+	       subtract_histogram(&queue->interrupt, &before->interrupt);
 }

@@ -22,7 +22,7 @@ struct sample_queue {
 	uint64_t limited_ms; /* it waited for the VM's limits */
 	uint64_t held;	     /* interrupts */
 	struct queue_counters counters;
-	struct histogram read, write, other;
+	struct histogram read, write, other, kick, interrupt; /* as in struct queue_stats */
 };
 
 struct sample {

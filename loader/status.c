@@ -39,6 +39,16 @@ static struct json_object *all_latency_json(const struct queue_stats *stats)
 	return object;
 }
 
+/* Of doorbells and interrupts, not of requests. */
+static struct json_object *delay_json(const struct queue_stats *stats)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "kick", latency_json(&stats->kick_latency));
+	json_object_object_add(object, "interrupt", latency_json(&stats->interrupt_latency));
+	return object;
+}
+
 static struct json_object *queue_json(struct vhost_queue *queue)
 {
 	struct json_object *object = json_object_new_object();
@@ -59,6 +69,7 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_object_object_add(object, "counters", counters_json(queue));
 	json_object_object_add(object, "direct", counters_direct_json(queue));
 	json_object_object_add(object, "latency", all_latency_json(queue->stats));
+	json_object_object_add(object, "delay", delay_json(queue->stats));
 	return object;
 }
 

@@ -82,22 +82,27 @@ static const char *short_time(uint64_t ns, char ret_text[NUMBER_BYTES])
 	return ret_text;
 }
 
+/* What so many of a thousand took at most. */
+static void print_percentile(FILE *out, const struct histogram *histogram, uint32_t share)
+{
+	char text[NUMBER_BYTES];
+
+	fprintf(out, " %7s",
+		histogram_total(histogram)
+			? short_time(histogram_percentile(histogram, share), text)
+			: "-");
+}
+
 static void print_latencies(FILE *out, const struct sample_queue *did)
 {
 	static const uint32_t shares[] = { 500, 990, 999 };
-	char text[NUMBER_BYTES];
 	struct histogram all = did->read;
 
 	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
 		histogram_counts(&all)[i] +=
 			histogram_counts(&did->write)[i] + histogram_counts(&did->other)[i];
-	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
-		if (histogram_total(&all))
-			fprintf(out, " %7s",
-				short_time(histogram_percentile(&all, shares[i]), text));
-		else
-			fprintf(out, " %7s", "-");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++)
+		print_percentile(out, &all, shares[i]);
 }
 
 static void print_row(FILE *out, const struct row *row)
@@ -116,15 +121,17 @@ static void print_row(FILE *out, const struct row *row)
 		fprintf(out, " %7.3f %7.3f", (double)c->kicks / done, (double)c->interrupts / done);
 	else
 		fprintf(out, " %7s %7s", "-", "-");
+	print_percentile(out, &row->did.kick, 990);
+	print_percentile(out, &row->did.interrupt, 990);
 	fprintf(out, " %6s%s%s\n", short_number((double)row->did.held / seconds, held),
 		*row->why ? "  " : "", row->why);
 }
 
 static void print_heads(FILE *out)
 {
-	fprintf(out, "%-16s %5s %-6s %6s %6s %6s %7s %7s %7s %6s %7s %7s %6s  %s\n", "VM", "QUEUE",
-		"ENGINE", "IOPS", "READ/s", "WRIT/s", "P50", "P99", "P99.9", "FLIGHT", "KICK/IO",
-		"INTR/IO", "HELD/s", "WHY");
+	fprintf(out, "%-16s %5s %-6s %6s %6s %6s %7s %7s %7s %6s %7s %7s %7s %7s %6s  %s\n", "VM",
+		"QUEUE", "ENGINE", "IOPS", "READ/s", "WRIT/s", "P50", "P99", "P99.9", "FLIGHT",
+		"KICK/IO", "INTR/IO", "KICK99", "INTR99", "HELD/s", "WHY");
 }
 
 /* Requests done between the samples, for the order. */

@@ -68,8 +68,10 @@ struct vhost_queue {
 	size_t ios_bytes;
 	uint16_t *batch; /* [size] heads pushed and not published */
 	uint16_t batch_count;
-	bool kick_armed; /* the worker polls kick_fd */
-	bool paused;	 /* drains: takes nothing new */
+	uint64_t kicked_at; /* CLOCK_MONOTONIC of a doorbell in this turn, 0: none came */
+	uint64_t owed_at;   /* of the oldest completion that was not published yet, 0: no clock */
+	bool kick_armed;    /* the worker polls kick_fd */
+	bool paused;	    /* drains: takes nothing new */
 	bool fault_reported;
 	bool sweep_waits;    /* BPF was to run soon when the worker last looked, */
 	uint64_t sweep_runs; /* after so many runs */

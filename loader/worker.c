@@ -38,6 +38,7 @@ static void kicked(struct worker *worker, uint64_t user_data, uint32_t flags)
 	if (!queue)
 		return;
 	queue->counters->kicks++;
+	queue->kicked_at = worker_io_clock(worker);
 	if (flags & IORING_CQE_F_MORE)
 		return;
 	queue->kick_armed = false;
@@ -118,6 +119,22 @@ static void enter(struct worker *worker)
 		io_uring_get_events(&worker->ring);
 }
 
+/* What doorbells announced is submitted, by now. */
+static void time_kicks(struct worker *worker)
+{
+	if (!worker->kicked)
+		return;
+	worker->kicked = false;
+	worker->now = clock_ns(CLOCK_MONOTONIC);
+	for (uint32_t i = 0; i < worker->queue_count; i++) {
+		struct vhost_queue *queue = worker->queues[i];
+
+		if (queue->kicked_at)
+			stats_time(&queue->stats->kick_latency, queue->kicked_at, worker->now);
+		queue->kicked_at = 0;
+	}
+}
+
 static bool turn(struct worker *worker)
 {
 	uint32_t work, count = worker->queue_count;
@@ -138,6 +155,7 @@ static bool turn(struct worker *worker)
 	for (uint32_t i = 0; i < worker->first; i++)
 		work += worker_io_serve(worker, worker->queues[i]);
 	enter(worker);
+	time_kicks(worker);
 	publish(worker);
 	return work || io_uring_cq_ready(&worker->ring);
 }

@@ -131,6 +131,8 @@ static void finish(struct worker *worker, struct io *io)
 	/* What never left took no time that the clock would tell. */
 	stats_latency(queue->stats, request->type, io->started,
 		      io->started ? worker_io_clock(worker) : 0);
+	if (!queue->owed_at)
+		queue->owed_at = worker->now;
 	queue->batch[queue->batch_count++] = request->head;
 	inflight_put(queue->inflight, request->head);
 }
@@ -311,6 +313,10 @@ uint32_t worker_io_serve(struct worker *worker, struct vhost_queue *queue)
 	while (taken < pending && take(worker, queue))
 		taken++;
 	queue->counters->requests += (uint16_t)(state->last_avail - from);
+	if (state->last_avail == from)
+		queue->kicked_at = 0;
+	else if (queue->kicked_at)
+		worker->kicked = true;
 	if (state->flags & QUEUE_BROKEN)
 		worker_io_report(queue);
 	return taken;
@@ -338,10 +344,11 @@ void worker_io_publish(struct vhost_queue *queue)
 {
 	struct queue_state *state = &queue->state;
 	uint16_t count = state->used_idx - state->published;
-	uint64_t one = 1;
+	uint64_t one = 1, owed_at = queue->owed_at;
 
 	if (!count)
 		return;
+	queue->owed_at = 0;
 	queue->counters->completed += count; /* before the driver sees them */
 	used_publish(state, &queue->vring);
 	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
@@ -349,7 +356,9 @@ void worker_io_publish(struct vhost_queue *queue)
 	if (!notify_wanted(state, &queue->vring) || queue->call_fd < 0)
 		return;
 	queue->counters->interrupts++;
-	queue->worker->now = 0; /* that takes a while */
 	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EINTR)
 		log_warn("queue %u: call eventfd: %m", queue->index);
+	queue->worker->now = clock_ns(CLOCK_MONOTONIC); /* that took a while */
+	stats_time(&queue->stats->interrupt_latency, owed_at ? owed_at : queue->worker->now,
+		   queue->worker->now);
 }

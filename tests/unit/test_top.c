@@ -11,8 +11,8 @@
 /* A status with one queue that completed so many reads, of 4,096 bytes and 10 us each. */
 static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid, uint64_t reads)
 {
-	struct json_object *status, *latency, *queue;
-	struct histogram histogram = { 0 };
+	struct json_object *status, *latency, *delay, *queue;
+	struct histogram histogram = { 0 }, kick = { 0 }, interrupt = { 0 };
 	struct sample *sample;
 	char text[1024];
 
@@ -31,10 +31,18 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 	json_object_object_add(status, "name", json_object_new_string(name));
 	for (uint64_t i = 0; i < reads; i++)
 		histogram_add(&histogram, 10000);
+	for (uint64_t i = 0; i < reads / 2; i++)
+		histogram_add(&kick, 3000);
+	for (uint64_t i = 0; i < reads / 4; i++)
+		histogram_add(&interrupt, 1000);
 	latency = json_object_new_object();
 	json_object_object_add(latency, "read", latency_json(&histogram));
 	queue = json_object_array_get_idx(json_object_object_get(status, "queues"), 0);
 	json_object_object_add(queue, "latency", latency);
+	delay = json_object_new_object();
+	json_object_object_add(delay, "kick", latency_json(&kick));
+	json_object_object_add(delay, "interrupt", latency_json(&interrupt));
+	json_object_object_add(queue, "delay", delay);
 	sample = sample_parse(status, "fallback");
 	json_object_put(status);
 	assert_non_null(sample);
@@ -65,7 +73,7 @@ static void rates_are_those_between_samples(void **state)
 	 * up to 10,239 ns. */
 	static const char *const wanted[] = {
 		"vm1                all poller   2.5k  10.2M      0  10.2us  10.2us  10.2us      3 "
-		"  0.500   0.250",
+		"  0.500   0.250   3.1us   1.0us",
 		"riops=400 wbps=1048576\n",
 		"limited 25% of the time; it was asked for\n",
 		NULL,
@@ -154,6 +162,8 @@ static void metrics_quote_and_count(void **state)
 		"operation=\"read\",le=\"0.000016383\"} 6\n",
 		"_sum{vm=\"a\\\"b\\\\c\",operation=\"read\"} 0.000060000\n",
 		"_count{vm=\"a\\\"b\\\\c\",operation=\"write\"} 0\n",
+		"nvring_kick_duration_seconds_bucket{vm=\"a\\\"b\\\\c\",le=\"0.000004095\"} 3\n",
+		"nvring_interrupt_duration_seconds_count{vm=\"a\\\"b\\\\c\"} 1\n",
 	};
 	struct sample *sample = sample_of("a\"b\\c", 3000000000, 7, 6);
 	char *text = NULL;

@@ -71,7 +71,7 @@ view() {
 	completed $((rate * 6))
 	ok $? "the daemon has seen that load"
 	check "top: heads, the VM and its two queues, twice" test "$(grep -c . "$rows")" = 8
-	check "top: each line has a value for each head" awk 'NR != 5 && NF < 13 { exit 1 }' "$rows"
+	check "top: each line has a value for each head" awk 'NR != 5 && NF < 15 { exit 1 }' "$rows"
 	read -r _ _ _ iops read _ < <(sed -n 2p "$rows")
 	check "top: the rate is what it is ($iops)" near "$(plain "$iops")" "$rate" 25
 	check "top: half of it reads ($read)" near "$(plain "$read")" $((rate * 2048)) 30
@@ -89,6 +89,16 @@ books() {
 	check "$1: each is in a histogram ($latencies)" test "$latencies" = "$completed"
 	check "$1: and in a bucket of it" test "$(jq '[.queues[].latency[].buckets[][1]] | add' \
 		"$dir/status")" = "$completed"
+	check "$1: each interrupt is in a histogram, in each queue" jq -e '[.queues[] | .delay.interrupt.count ==
+		.counters.interrupts and .counters.interrupts > 0] | all' "$dir/status"
+	# A vCPU starts what it rings for, and doorbells reach us together.
+	[ -n "${NVRING_WATCH_OPTION:-}" ] || check "$1: doorbells that started requests are in one" jq -e '
+		[.queues[] | .delay.kick.count > 0 and .delay.kick.count <= .counters.kicks] | all' \
+		"$dir/status"
+	# One is over before the next begins.
+	check "$1: these took no longer than there was time" jq -e --argjson from "$served" '.now_ns as $now |
+		[.queues[].delay[] | .sum_ns > 0 and .sum_ns < $now - $from and .p50_ns < 1e9] | all' \
+		"$dir/status"
 	build/nvring metrics --control "$dir/control" >"$dir/metrics"
 	ok $? "$1: metrics ends well"
 	if command -v perl >/dev/null; then
@@ -96,6 +106,8 @@ books() {
 		check "$1: metrics have them" grep -qx "nvring_completed_total $completed" "$dir/sums"
 		check "$1: with their latencies" \
 			grep -qx "nvring_request_duration_seconds $completed" "$dir/sums"
+		check "$1: and those of interrupts" grep -qx "nvring_interrupt_duration_seconds $(jq \
+			'[.queues[].counters.interrupts] | add' "$dir/status")" "$dir/sums"
 	else
 		skip "$1: metrics are in the format" "no perl"
 	fi
@@ -123,6 +135,9 @@ pinned() {
 	check "dump: histograms have all requests" test \
 		"$(jq '[.[] | .read_latency, .write_latency, .other_latency | del(.sum_ns) | .[][]] | add' \
 			"$dir/dump")" = "$(jq '[.queues[].counters.completed] | add' "$dir/status")"
+	check "dump: so has that of interrupts" test \
+		"$(jq '[.[] | .interrupt_latency | del(.sum_ns) | .[][]] | add' "$dir/dump")" = \
+		"$(jq '[.queues[].counters.interrupts] | add' "$dir/status")"
 	case $engine in
 	poller) set -- poller ${NVRING_WATCH_OPTION:+vcpu_dispatch} ;;
 	loop) set -- loop_0 loop_1 ;;
@@ -245,6 +260,7 @@ managed() {
 
 truncate -s 64M "$dir/image"
 serve --image "$dir/image"
+served=$(status | jq .now_ns)
 view
 # A front-end that stays, and is idle after two requests.
 build/tests/front/loadgen --socket "$socket" --depth 1 --queues 2 --sleep --event-idx --rate 0.05 \
