@@ -6,7 +6,13 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
+struct bpf_iter__task_file;
+struct bpf_iter_meta;
+struct dentry;
 struct eventfd_ctx;
+struct file;
+struct inode;
+struct io_cqe;
 struct io_kiocb;
 struct io_ring_ctx;
 struct io_sq_data;
@@ -18,7 +24,13 @@ struct iou_loop_params;
 struct kvm_io_device;
 struct kvm_io_device_ops;
 struct kvm_vcpu;
+struct path;
+struct pid;
+struct qstr;
+struct seq_file;
+struct super_block;
 struct task_struct;
+struct upid;
 
 /* vmlinux 6.12.95+deb12-amd64 */
 typedef __kernel_pid_t pid_t;
@@ -36,12 +48,68 @@ struct eventfd_ctx {
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
+struct upid {
+	int nr;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct pid {
+	struct upid numbers[0];
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct super_block {
+	long unsigned int s_magic;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct inode {
+	struct super_block *i_sb;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct qstr {
+	const unsigned char *name;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct dentry {
+	struct qstr d_name;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct path {
+	struct dentry *dentry;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+	struct path f_path;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
 struct io_sq_data {
 	pid_t task_pid;
+	pid_t task_tgid;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
 struct io_ring_ctx {
+	struct task_struct *submitter_task;
 	unsigned int cached_cq_tail;
 	struct io_sq_data *sq_data;
 } __attribute__((preserve_access_index));
@@ -55,8 +123,15 @@ struct io_wq_work_node {
 typedef __u64 io_req_flags_t;
 
 /* vmlinux 6.12.95+deb12-amd64 */
+struct io_cqe {
+	__u64 user_data;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
 struct io_kiocb {
 	io_req_flags_t flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
 	struct io_wq_work_node comp_list;
 } __attribute__((preserve_access_index));
 

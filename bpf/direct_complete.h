@@ -130,6 +130,42 @@ static __always_inline void direct_complete(const struct direct_run *run, __u32 
 	direct_publish(run);
 }
 
+/* direct_vcpu() - a flag that KVM keeps of the queue's vCPU; 0 where nobody is to look */
+static __always_inline int direct_vcpu(__u64 at)
+{
+	__u8 flag = 0;
+
+	if (at)
+		bpf_probe_read_kernel(&flag, sizeof(flag), (void *)at);
+	return flag;
+}
+
+/*
+ * direct_steer() - the same as moderation decided, or better, by what the vCPU does
+ *
+ * One that is halted waits for nothing else. One that is preempted takes no interrupt before it
+ * runs again: until then more completions are one interrupt, but no longer than any is held.
+ */
+static __always_inline int direct_steer(struct direct_queue *queue, struct queue_stats *stats,
+					__u64 since, __u32 fresh, int holds)
+{
+	struct moderation *moderation = &queue->moderation;
+
+	if (holds) {
+		if (!direct_vcpu(queue->halted_at))
+			return 1;
+		stats->direct.halted++;
+		moderation->since_ns = 0;
+		return 0;
+	}
+	if (!queue->state.in_flight || queue->now - since >= MODERATE_HOLD_MAX ||
+	    !direct_vcpu(queue->preempted_at))
+		return 0;
+	stats->direct.preempted += fresh;
+	moderation->since_ns = since;
+	return 1;
+}
+
 /* direct_holds() - whether the driver can be told of completions later, with more of them */
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 			    struct queue_stats *stats NVR_NONNULL)
@@ -137,7 +173,7 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
 	int holds, begins = !queue->moderation.since_ns;
-	__u64 now;
+	__u64 now, since;
 
 	queue->noted = queue->state.published;
 	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
@@ -148,7 +184,9 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	now = direct_clock(queue);
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
+	since = queue->moderation.since_ns;
 	holds = moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
+	holds = direct_steer(queue, stats, since, fresh, holds);
 	stats->direct.held += holds && begins;
 	return holds;
 }

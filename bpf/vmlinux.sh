@@ -19,12 +19,24 @@ wanted() {
 		6.12 vmlinux typedef pid_t
 		6.12 vmlinux struct task_struct pid tgid group_leader
 		6.12 vmlinux struct eventfd_ctx id
-		6.12 vmlinux struct io_sq_data task_pid
-		6.12 vmlinux struct io_ring_ctx sq_data cached_cq_tail
+		6.12 vmlinux struct upid nr
+		6.12 vmlinux struct pid numbers
+		6.12 vmlinux struct super_block s_magic
+		6.12 vmlinux struct inode i_sb
+		6.12 vmlinux struct qstr name
+		6.12 vmlinux struct dentry d_name
+		6.12 vmlinux struct path dentry
+		6.12 vmlinux struct file private_data f_inode f_path
+		6.12 vmlinux struct seq_file
+		6.12 vmlinux struct bpf_iter_meta seq
+		6.12 vmlinux struct bpf_iter__task_file meta task file
+		6.12 vmlinux struct io_sq_data task_pid task_tgid
+		6.12 vmlinux struct io_ring_ctx sq_data cached_cq_tail submitter_task
 		6.12 vmlinux struct io_uring_cmd
 		6.12 vmlinux struct io_wq_work_node next
 		6.12 vmlinux typedef io_req_flags_t
-		6.12 vmlinux struct io_kiocb flags comp_list
+		6.12 vmlinux struct io_cqe user_data
+		6.12 vmlinux struct io_kiocb flags cqe ctx comp_list
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd addr length eventfd dev wildcard

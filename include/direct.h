@@ -81,34 +81,38 @@ struct direct_ring {
 };
 
 struct direct_queue {
-	__u32 lock;	      /* DIRECT_HELD, DIRECT_AGAIN */
-	__u32 mode;	      /* enum direct_mode; set by the daemon */
-	__u32 cq_seen;	      /* poller: CQEs before this index are in the ring */
-	__u32 cq_next;	      /* next one to take */
-	__u32 kick_armed;     /* 1 while the kick poll is */
-	__u32 tracked;	      /* 1 when requests are tracked in the in-flight map */
-	__u32 notify_at;      /* cq_seen when an interrupt was last wanted */
-	__u32 foreign;	      /* 1 after a completion in another thread, until the next sweep */
-	__u32 attention;      /* 1 once the worker was called, until it comes */
-	__u32 reported;	      /* the worker was told of the broken queue */
-	__u32 index;	      /* the queue's number */
-	__u32 pause;	      /* loop: the daemon wants its thread back */
-	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
-	__u32 wanted;	      /* the guest wants an interrupt it did not get yet */
-	__u32 noted;	      /* state.published when moderation last counted completions */
-	__u32 poller;	      /* 1 while the poller serves the queue, and not the loop */
-	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
-	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
-	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
-	__u64 now;	      /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
-	__u64 kicked_at;      /* the same of a doorbell in this run, 0: none came */
-	__u64 owed_at;	      /* of the oldest completion the driver was not told of, 0: none */
-	__u64 told_at;	      /* owed_at of the interrupt that this run sends */
-	__u32 told;	      /* this run sends one */
-	__u32 begun;	      /* state.last_avail when the run began */
-	__u32 sweep_armed;    /* poller: a TIMEOUT runs that brings BPF in any case */
-	__u32 sweep_busy;     /* poller: there were runs between the last two */
-	__u64 sweep_runs;     /* poller: runs at the last one */
+	__u32 lock;	  /* DIRECT_HELD, DIRECT_AGAIN */
+	__u32 mode;	  /* enum direct_mode; set by the daemon */
+	__u32 cq_seen;	  /* poller: CQEs before this index are in the ring */
+	__u32 cq_next;	  /* next one to take */
+	__u32 kick_armed; /* 1 while the kick poll is */
+	__u32 tracked;	  /* 1 when requests are tracked in the in-flight map */
+	__u32 notify_at;  /* cq_seen when an interrupt was last wanted */
+	__u32 foreign;	  /* 1 after a completion in another thread, until the next sweep */
+	__u32 attention;  /* 1 once the worker was called, until it comes */
+	__u32 reported;	  /* the worker was told of the broken queue */
+	__u32 index;	  /* the queue's number */
+	__u32 pause;	  /* loop: the daemon wants its thread back */
+	__u32 has_call;	  /* interrupts by SQE: loop, and poller where it is no eventfd */
+	__u32 wanted;	  /* the guest wants an interrupt it did not get yet */
+	__u32 noted;	  /* state.published when moderation last counted completions */
+	__u32 poller;	  /* 1 while the poller serves the queue, and not the loop */
+	__u32 look_armed; /* poller: a NOP runs that brings BPF back at once */
+	__u32 kicker;	  /* thread that rang the doorbell when it was last looked at, or 0 */
+	__u32 reserved2;
+	__u64 halted_at;    /* where KVM notes what its vCPU does (include/vcpu_layout.h): kernel */
+	__u64 preempted_at; /* addresses, or 0: not to be looked at */
+	__u64 spin_ns;	    /* looks for work so long before it asks for doorbells */
+	__u64 idle_since;   /* CLOCK_MONOTONIC, 0 while there is work */
+	__u64 now;	    /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
+	__u64 kicked_at;    /* the same of a doorbell in this run, 0: none came */
+	__u64 owed_at;	    /* of the oldest completion the driver was not told of, 0: none */
+	__u64 told_at;	    /* owed_at of the interrupt that this run sends */
+	__u32 told;	    /* this run sends one */
+	__u32 begun;	    /* state.last_avail when the run began */
+	__u32 sweep_armed;  /* poller: a TIMEOUT runs that brings BPF in any case */
+	__u32 sweep_busy;   /* poller: there were runs between the last two */
+	__u64 sweep_runs;   /* poller: runs at the last one */
 	__s64 sweep_delay[2]; /* struct __kernel_timespec */
 	__u64 debt_until; /* CLOCK_MONOTONIC ns: nothing is started before, for what the worker did
 			   */

@@ -10,25 +10,43 @@
 #include "target.h"
 #include "vm.h"
 
+#define SWITCHES 4
+
+/* As options, and as the VM's process has them. */
+static const struct {
+	const char *option, *name;
+} switches[SWITCHES] = {
+	{ "moderation", "moderation" },
+	{ "wake-halted", "wake_halted" },
+	{ "merge-preempted", "merge_preempted" },
+	{ "placement", "placement" },
+};
+
 struct settings {
 	struct target target;
-	const char *engine, *moderation;
-	int queue;   /* -1: all */
-	int spin_us; /* -1: as it is */
+	const char *engine;
+	int queue;		  /* -1: all */
+	int spin_us;		  /* -1: as it is */
+	const char *on[SWITCHES]; /* "on" or "off"; NULL: as it is */
 };
 
 enum option_key {
 	OPT_ENGINE = 0x100,
 	OPT_QUEUE,
-	OPT_MODERATION,
 	OPT_SPIN_US,
+	OPT_SWITCH, /* and those behind it */
 };
 
 static const struct argp_option options[] = {
 	{ "engine", OPT_ENGINE, "NAME", 0, "what serves: worker, poller, loop or auto", 0 },
 	{ "queue", OPT_QUEUE, "N", 0, "with --engine: this queue alone (all, those to come, too)",
 	  0 },
-	{ "moderation", OPT_MODERATION, "on|off", 0, "interrupts for several completions", 0 },
+	{ "moderation", OPT_SWITCH, "on|off", 0, "interrupts for several completions", 0 },
+	{ "wake-halted", OPT_SWITCH + 1, "on|off", 0, "but not when the vCPU is halted", 0 },
+	{ "merge-preempted", OPT_SWITCH + 2, "on|off", 0,
+	  "and for more of them while it is preempted", 0 },
+	{ "placement", OPT_SWITCH + 3, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
+	  0 },
 	{ "spin-us", OPT_SPIN_US, "N", 0, "microseconds to look for more work, at most", 0 },
 	{ 0 },
 };
@@ -44,10 +62,13 @@ static int number(struct argp_state *state, const char *option, const char *text
 
 static void check(struct argp_state *state, const struct settings *settings)
 {
-	bool others = settings->moderation || settings->spin_us >= 0;
+	bool others = settings->spin_us >= 0;
 
+	for (int i = 0; i < SWITCHES; i++)
+		others |= settings->on[i] != NULL;
 	if (!settings->engine && !others)
-		argp_error(state, "--engine, --moderation or --spin-us is wanted");
+		argp_error(state, "--engine, --moderation, --wake-halted, --merge-preempted, "
+				  "--placement or --spin-us is wanted");
 	if (settings->queue >= 0 && (!settings->engine || others))
 		argp_error(state, "--queue goes with --engine alone");
 	if (!settings->target.control && !settings->target.vm)
@@ -72,10 +93,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_QUEUE:
 		settings->queue = number(state, "queue", argument, VM_QUEUES_MAX - 1);
 		return 0;
-	case OPT_MODERATION:
-		settings->moderation = argument;
+	case OPT_SWITCH ... OPT_SWITCH + SWITCHES - 1:
+		settings->on[key - OPT_SWITCH] = argument;
 		if (strcmp(argument, "on") != 0 && strcmp(argument, "off") != 0)
-			argp_error(state, "--moderation %s: on or off is wanted", argument);
+			argp_error(state, "--%s %s: on or off is wanted",
+				   switches[key - OPT_SWITCH].option, argument);
 		return 0;
 	case OPT_SPIN_US:
 		settings->spin_us = number(state, "spin-us", argument, VM_SPIN_US_MAX);
@@ -111,8 +133,9 @@ int cmd_set(int argc, char **argv)
 	params = json_object_new_object();
 	if (settings.engine)
 		json_add_text(params, "engine", settings.engine);
-	if (settings.moderation)
-		json_add_bool(params, "moderation", !strcmp(settings.moderation, "on"));
+	for (int i = 0; i < SWITCHES; i++)
+		if (settings.on[i])
+			json_add_bool(params, switches[i].name, !strcmp(settings.on[i], "on"));
 	if (settings.spin_us >= 0)
 		json_add_number(params, "spin_us", (uint64_t)settings.spin_us);
 	if (settings.queue >= 0)

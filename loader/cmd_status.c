@@ -112,6 +112,42 @@ static void print_cgroup(struct json_object *status)
 	       text_of(status, "process_cgroup"), *why ? ": " : "", why);
 }
 
+/* Each vCPU: number, what it does, its CPU, the queues whose doorbells it rings. */
+static void print_vcpus(struct json_object *status)
+{
+	struct json_object *vcpus = json_object_object_get(status, "vcpus");
+	struct json_object *queues = json_object_object_get(status, "queues");
+
+	for (size_t i = 0; i < json_object_array_length(vcpus); i++) {
+		struct json_object *vcpu = json_object_array_get_idx(vcpus, i), *of;
+
+		printf("vcpu %" PRIu64 ": %s, CPU %s", json_get_number(vcpu, "vcpu"),
+		       text_of(vcpu, "state"), text_of(vcpu, "cpu"));
+		for (size_t q = 0; q < json_object_array_length(queues); q++) {
+			struct json_object *queue = json_object_array_get_idx(queues, q);
+
+			if (json_object_object_get_ex(queue, "vcpu", &of) &&
+			    json_object_get_uint64(of) == json_get_number(vcpu, "vcpu"))
+				printf(", queue %zu", q);
+		}
+		putchar('\n');
+	}
+}
+
+static void print_steering(struct json_object *status)
+{
+	struct json_object *vcpus = json_object_object_get(status, "vcpus");
+	struct json_object *place = json_object_object_get(status, "placement");
+
+	if (json_object_is_type(vcpus, json_type_array))
+		print_vcpus(status);
+	else if (*text_of(status, "vcpus_why"))
+		printf("vcpus: %s\n", text_of(status, "vcpus_why"));
+	if (*text_of(place, "cpus"))
+		printf("placement: CPUs %s, changed %" PRIu64 " times\n", text_of(place, "cpus"),
+		       json_get_number(place, "moves"));
+}
+
 static void print_status(struct json_object *status)
 {
 	struct json_object *disk = json_object_object_get(status, "disk");
@@ -128,6 +164,7 @@ static void print_status(struct json_object *status)
 	print_cgroup(status);
 	if (json_object_object_get(status, "limits"))
 		print_counters("limits", json_object_object_get(status, "limits"));
+	print_steering(status);
 	for (size_t i = 0; i < json_object_array_length(queues); i++)
 		print_queue(json_object_array_get_idx(queues, i));
 }

@@ -27,7 +27,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 10
+#define DIRECT_NAMED 12
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -50,6 +50,8 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "stray", c->stray },
 		{ "by vCPUs", c->by_vcpu },
 		{ "held", c->held },
+		{ "halted", c->halted },
+		{ "preempted", c->preempted },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)

@@ -65,6 +65,9 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->foreign = 0;
 	direct->wanted = 0;
 	direct->noted = direct->state.published;
+	direct->kicker = 0;
+	direct->halted_at = 0;
+	direct->preempted_at = 0;
 	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
 	direct->kicked_at = 0;
 	direct->owed_at = 0;

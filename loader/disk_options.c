@@ -30,6 +30,9 @@ enum option_key {
 	OPT_ENGINE,
 	OPT_VCPU_DISPATCH,
 	OPT_MODERATION,
+	OPT_WAKE_HALTED,
+	OPT_MERGE_PREEMPTED,
+	OPT_PLACEMENT,
 	OPT_CGROUP,
 };
 
@@ -59,6 +62,12 @@ static const struct argp_option rows[] = {
 	  "with the poller and the loop: interrupts for several completions when many requests "
 	  "are under way (on)",
 	  4 },
+	{ "wake-halted", OPT_WAKE_HALTED, "on|off", 0,
+	  "likewise: interrupts for one completion when the vCPU is halted (off)", 4 },
+	{ "merge-preempted", OPT_MERGE_PREEMPTED, "on|off", 0,
+	  "likewise: interrupts for more completions while the vCPU is preempted (on)", 4 },
+	{ "placement", OPT_PLACEMENT, "on|off", 0,
+	  "without --cpu-list: threads keep off the CPUs of the VM's vCPUs (on)", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
 	{ "workers", OPT_WORKERS, "N", 0, "threads that serve them, 1 to 64 (1)", 4 },
 	{ "cpu-list", OPT_CPU_LIST, "LIST", 0, "CPUs the workers run on, one each, such as 0,2-3",
@@ -193,6 +202,12 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 		return 0;
 	case OPT_MODERATION:
 		return one_of_two(row, text, "off", "on", &vm->moderation, why);
+	case OPT_WAKE_HALTED:
+		return one_of_two(row, text, "off", "on", &vm->wake_halted, why);
+	case OPT_MERGE_PREEMPTED:
+		return one_of_two(row, text, "off", "on", &vm->merge_preempted, why);
+	case OPT_PLACEMENT:
+		return one_of_two(row, text, "off", "on", &vm->placement, why);
 	case OPT_VCPU_DISPATCH:
 		vm->vcpu_dispatch = true;
 		return 0;
@@ -217,7 +232,9 @@ void disk_options_init(struct disk_options *options)
 			.engine = ENGINE_AUTO,
 			.workers = 1,
 			.spin_us = DEFAULT_SPIN_US,
-			.moderation = true },
+			.moderation = true,
+			.merge_preempted = true,
+			.placement = true },
 	};
 }
 

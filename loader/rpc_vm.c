@@ -5,6 +5,7 @@
 
 #include "rpc.h"
 #include "status.h"
+#include "steer.h"
 
 static void method_status(void *target, struct json_object *params, struct rpc_answer *answer)
 {
@@ -14,13 +15,24 @@ static void method_status(void *target, struct json_object *params, struct rpc_a
 		rpc_result(answer, status_json(target));
 }
 
+/* What is on or off. */
+static const struct {
+	const char *name;
+	void (*set)(struct vm *vm, bool on);
+} switches[] = {
+	{ "moderation", vm_set_moderation },
+	{ "wake_halted", steer_set_wake_halted },
+	{ "merge_preempted", steer_set_merge_preempted },
+	{ "placement", steer_set_placement },
+};
+
 /* What `set` is to change. */
 struct changes {
-	bool has_engine, has_moderation, has_spin;
+	bool has_engine, has_spin, has_switch;
 	enum engine engine;
 	struct vhost_queue *queue; /* NULL: all */
-	bool moderation;
 	uint32_t spin_us;
+	int on[ARRAY_SIZE(switches)]; /* -1: as it is */
 };
 
 static bool engine_param(struct json_object *params, struct changes *changes,
@@ -38,17 +50,24 @@ static bool engine_param(struct json_object *params, struct changes *changes,
 	return false;
 }
 
-static bool moderation_param(struct json_object *params, struct changes *changes,
-			     struct rpc_answer *answer)
+static bool switch_params(struct json_object *params, struct changes *changes,
+			  struct rpc_answer *answer)
 {
 	struct json_object *value;
 
-	changes->has_moderation = json_object_object_get_ex(params, "moderation", &value);
-	changes->moderation = json_object_get_boolean(value);
-	if (!changes->has_moderation || json_object_is_type(value, json_type_boolean))
-		return true;
-	rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"moderation\" is true or false");
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		changes->on[i] = -1;
+		if (!json_object_object_get_ex(params, switches[i].name, &value))
+			continue;
+		changes->has_switch = true;
+		changes->on[i] = json_object_get_boolean(value);
+		if (json_object_is_type(value, json_type_boolean))
+			continue;
+		rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"%s\" is true or false",
+			 switches[i].name);
+		return false;
+	}
+	return true;
 }
 
 static bool spin_param(struct json_object *params, struct changes *changes,
@@ -92,18 +111,20 @@ static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_
 static bool changes_params(struct vm *vm, struct json_object *params, struct changes *changes,
 			   struct rpc_answer *answer)
 {
-	static const char *const known[] = { "engine", "queue", "moderation", "spin_us", NULL };
+	static const char *const known[] = { "engine",	   "queue",	  "spin_us",
+					     "moderation", "wake_halted", "merge_preempted",
+					     "placement",  NULL };
 
 	if (!rpc_only_known(params, known, answer) || !engine_param(params, changes, answer) ||
 	    !queue_param(vm, params, &changes->queue, answer) ||
-	    !moderation_param(params, changes, answer) || !spin_param(params, changes, answer))
+	    !switch_params(params, changes, answer) || !spin_param(params, changes, answer))
 		return false;
-	if (changes->queue ? changes->has_engine && !changes->has_moderation && !changes->has_spin
-			   : changes->has_engine || changes->has_moderation || changes->has_spin)
+	if (changes->queue ? changes->has_engine && !changes->has_switch && !changes->has_spin
+			   : changes->has_engine || changes->has_switch || changes->has_spin)
 		return true;
 	rpc_fail(answer, RPC_INVALID_PARAMS,
-		 "params: \"engine\", \"moderation\" or \"spin_us\" is wanted; of a \"queue\" "
-		 "alone, \"engine\"");
+		 "params: \"engine\", a switch such as \"moderation\", or \"spin_us\" is wanted; "
+		 "of a \"queue\" alone, \"engine\"");
 	return false;
 }
 
@@ -124,8 +145,9 @@ static void method_set(void *target, struct json_object *params, struct rpc_answ
 		rpc_fail(answer, RPC_REFUSED, "%s", why);
 		return;
 	}
-	if (changes.has_moderation)
-		vm_set_moderation(vm, changes.moderation);
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		if (changes.on[i] >= 0)
+			switches[i].set(vm, changes.on[i]);
 	if (changes.has_spin)
 		vm_set_spin_us(vm, changes.spin_us);
 	rpc_result(answer, json_object_new_object());

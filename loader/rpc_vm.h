@@ -4,7 +4,8 @@
  *
  *   status                     the VM, its disk and its queues (status.h)
  *   set {"engine": NAME, "queue": N}   which engine serves queue N, or without "queue" all of them
- *   set {"moderation": BOOL, "spin_us": N}   as the options of serve; any of them, with "engine"
+ *   set {"moderation": BOOL, "wake_halted": BOOL, "merge_preempted": BOOL, "placement": BOOL,
+ *        "spin_us": N}                      as the options of serve; any of them, with "engine"
  */
 #ifndef NVRING_RPC_VM_H
 #define NVRING_RPC_VM_H

@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "log.h"
 #include "rpc_vm.h"
+#include "steer.h"
 #include "unix_socket.h"
 #include "vhost_user.h"
 
@@ -185,6 +186,8 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	if (err >= 0)
 		err = chooser_open(server->event, vm);
 	if (err >= 0)
+		err = steer_open(server->event, vm);
+	if (err >= 0)
 		err = cgroup_watch_open(server->event, vm, &server->cgroup);
 	if (err >= 0 && control_fd >= 0)
 		err = control_open(server->event, &service, control_fd, &server->control);
@@ -199,6 +202,7 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 		log_error("event loop: %s", strerror(-err));
 	control_close(server->control);
 	cgroup_watch_close(server->cgroup);
+	steer_close(vm);
 	chooser_close(vm);
 	sd_event_source_disable_unref(server->listening);
 	sd_event_unref(server->event);

@@ -9,6 +9,7 @@
 #include "json_add.h"
 #include "latency.h"
 #include "privileges.h"
+#include "steer.h"
 #include "util.h"
 #include "vm_limits.h"
 
@@ -58,6 +59,8 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_add_bool(object, "running", queue->running);
 	json_add_text(object, "engine", queue->running ? engine_name(queue->engine) : NULL);
 	json_add_text(object, "asked", engine_name(queue->asked));
+	if (steer_vcpu(queue) >= 0)
+		json_add_number(object, "vcpu", (uint64_t)steer_vcpu(queue));
 	json_add_text(object, "why", queue->running ? queue->stats->engine_why : NULL);
 	if (queue->running && queue->asked == ENGINE_AUTO && chooser_measured_s(queue->vm) >= 0)
 		json_add_number(object, "measured_s", (uint64_t)chooser_measured_s(queue->vm));
@@ -114,6 +117,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_text(top, "engine", engine_name(vm->options.engine));
 	json_add_bool(top, "moderation", vm->options.moderation);
 	json_add_number(top, "spin_us", vm->options.spin_us);
+	steer_add_json(vm, top);
 	for (uint32_t i = 0; i < vm->options.queues; i++)
 		json_object_array_add(queues, queue_json(&vm->queues[i]));
 	json_object_object_add(top, "queues", queues);

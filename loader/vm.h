@@ -19,6 +19,7 @@
 
 struct cgroup;
 struct cgroup_member;
+struct steer;
 
 struct vm_options {
 	const char *name;
@@ -28,8 +29,11 @@ struct vm_options {
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
 	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
-	bool vcpu_dispatch; /* with the poller */
-	bool moderation;    /* of interrupts, include/moderate.h */
+	bool vcpu_dispatch;   /* with the poller */
+	bool moderation;      /* of interrupts, include/moderate.h */
+	bool wake_halted;     /* interrupts are not held for a halted vCPU */
+	bool merge_preempted; /* they are held longer for a preempted one */
+	bool placement;	      /* threads keep off the CPUs of vCPUs */
 	enum engine engine;
 	const char *pin_dir; /* base of the folder for bpftool, NULL for the usual one */
 };
@@ -63,6 +67,7 @@ struct vm {
 	bool direct_asked;	  /* an engine other than the worker was, at any time */
 	struct poller *poller;	  /* NULL until it is wanted */
 	struct chooser *chooser;  /* NULL while nothing measures */
+	struct steer *steer;	  /* likewise */
 
 	struct stats_memory stats; /* what the queues count in */
 	struct pins *pins;	   /* what bpftool finds, or NULL */

@@ -5,7 +5,7 @@ TEST_CFLAGS	= -Itests/front
 
 UNIT_SRCS	:= $(wildcard tests/unit/test_*.c)
 UNIT_TESTS	:= $(UNIT_SRCS:%.c=$(BUILD)/%)
-FRONT_TOOLS	:= tests/front/loadgen.c tests/front/request.c tests/front/steady.c
+FRONT_TOOLS	:= tests/front/loadgen.c tests/front/request.c tests/front/states.c tests/front/steady.c
 FRONT_LIB_SRCS	:= $(filter-out tests/front/test_%.c $(FRONT_TOOLS),$(wildcard tests/front/*.c))
 FRONT_LIB_OBJS	:= $(FRONT_LIB_SRCS:%.c=$(BUILD)/%.o)
 FRONT_SRCS	:= $(wildcard tests/front/test_*.c) $(FRONT_TOOLS)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# steer: what is known of vCPUs, what is made of it, and where threads are; TAP. For four CPUs.
+set -u
+cd /tree || exit
+PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QEMU
+. tests/lib/tap.sh
+. tests/host/tests/bench/sides.sh
+milliseconds=3000
+
+# status SIDE FILTER: of its status
+status() {
+	build/nvring status --control "$dir/$1.control" --json | jq -r "$2"
+}
+
+# serve SIDE OPTION...: a daemon, with no CPU of its own
+serve() {
+	build/nvring serve --socket "$dir/$1.socket" --control "$dir/$1.control" "${@:2}" \
+		2>>"/results/$1.log" &
+	side_pid[$1]=$!
+	wait_for 20 test -S "$dir/$1.socket"
+}
+
+# vcpu SIDE NUMBER WANTED: its state and CPU, as a pattern
+vcpu() {
+	local is
+
+	is=$(status "$1" ".vcpus[]? | select(.vcpu == $2) | \"\(.state) \(.cpu)\"")
+	# shellcheck disable=SC2053 # a pattern
+	[[ $is == $3 ]]
+}
+
+# Known states.
+mount -t bpf bpf /sys/fs/bpf 2>/dev/null
+serve states --null 64M --name states --engine loop
+build/tests/front/states "$dir/states.socket" 2 3 < <(sleep 1000) &
+states=$!
+check "a vCPU that is halted is seen" wait_for 60 vcpu states 0 'halted *'
+check "one that runs is, and its CPU" wait_for 60 vcpu states 1 'guest 2'
+for number in 2 3; do
+	check "one of two that share a CPU is preempted now and then: $number" \
+		wait_for 60 vcpu states $number 'preempted 3'
+	check "and runs: $number" wait_for 60 vcpu states $number 'guest 3'
+done
+check "one that never ran is nowhere" wait_for 60 vcpu states 4 'host *'
+check "there is no other" test "$(status states '.vcpus | length')" = 5
+check "they are found in bpffs" grep -q '^vcpu 1: guest, CPU 2' /sys/fs/bpf/nvring/states/vcpus
+build/nvring status --control "$dir/states.control" | sed 's/^/# /'
+cat /sys/fs/bpf/nvring/states/vcpus | sed 's/^/# /'
+kill -KILL $states
+wait $states 2>/dev/null
+check "they are gone with the front-end" wait_for 20 test ! -e /sys/fs/bpf/nvring/states/vcpus -o \
+	"$(status states '.vcpus')" = null
+kill -TERM "${side_pid[states]}"
+
+# A guest whose first vCPU has CPU 0, the second CPU 1; BPF serves it where the scheduler likes.
+engine=$1
+for disk in /dev/nvme*n1; do
+	[ "$(tr -d ' ' <"/sys/block/${disk#/dev/}/device/serial")" = nvring ] || drive=${disk#/dev/nvme}
+done
+side_drive[guest]=$drive
+server_start() {
+	serve "$1" --device "/dev/ng$drive" --engine "$engine" --queues 2 --placement off
+}
+
+# set_to OPTION...: change it
+set_to() {
+	build/nvring set --control "$dir/guest.control" "$@"
+}
+
+# load DEPTH JOBS: run it, print its row
+load() {
+	local row
+
+	row=$(side_load guest read "$1" "$2" $milliseconds) && echo "# read-$1x$2: $row" && return
+	echo "Bail out! the guest: $row"
+	exit 1
+}
+
+# counted NAME: of queue 0's counters, BPF's own among them
+counted() {
+	status guest "(.queues[0].counters + .queues[0].direct).\"$1\""
+}
+
+# drive_interrupts: on CPUs of vCPUs, and on all
+drive_interrupts() {
+	awk -v drive="nvme${drive%n*}q" 'index($NF, drive) == 1 {
+		near += $2 + $3
+		for (i = 2; $i ~ /^[0-9]+$/; i++)
+			all += $i
+	}
+	END { print near + 0, all + 0 }' /proc/interrupts
+}
+
+# interrupted: percent of the drive's interrupts that CPUs of vCPUs take, under load
+interrupted() {
+	local before after
+
+	read -ra before < <(drive_interrupts)
+	load 32 2 >&2
+	read -ra after < <(drive_interrupts)
+	echo $(((after[0] - before[0]) * 1000 / (after[1] - before[1] + 1)))
+}
+
+# learned: which vCPU rings which queue is known, and right
+learned() {
+	[ "$(status guest '[.queues[].vcpu] | join(" ")')" = "0 1" ] || { load 32 2; false; }
+}
+
+if ! side_start guest; then
+	echo "Bail out! no guest: $side_why"
+	exit 1
+fi
+taskset -pc 1 "$(threads "${side_qemu[guest]}" '^CPU 1/KVM')" >/dev/null
+check "which vCPU rings which queue is learned" wait_for 90 learned
+build/nvring status --control "$dir/guest.control" | sed 's/^/# /'
+
+# grows SWITCH COUNTER LABEL: with the switch on, and not with it off
+grows() {
+	local before interrupts requests
+
+	for state in on off; do
+		set_to --"$1" $state
+		before=$(counted "$2") interrupts=$(counted interrupts) requests=$(counted requests)
+		load 32 1
+		echo "# $1 $state: $(awk -v i=$(($(counted interrupts) - interrupts)) \
+			-v r=$(($(counted requests) - requests)) 'BEGIN { printf "%.3f", i / r }') interrupts a request"
+		if [ $state = on ]; then
+			check "$3" test "$(counted "$2")" -gt "$before"
+		else
+			check "--$1 off: not so" test "$(counted "$2")" = "$before"
+		fi
+	done
+}
+
+grows wake-halted halted "interrupts for a halted vCPU are not held"
+taskset -c 0 bash -c 'while :; do :; done' &
+hog=$!
+grows merge-preempted preempted "completions for a preempted vCPU wait for others"
+kill $hog
+
+off=$(interrupted)
+set_to --placement on
+load 32 2
+check "threads are kept off the vCPUs' CPUs" test "$(status guest .placement.cpus)" = 2-3
+on=$(interrupted)
+echo "# drive interrupts on CPUs of vCPUs, of a thousand: $off without placement, $on with"
+check "those take a tenth of the drive's interrupts, or fewer" test "$on" -le 100
+tap_done
