@@ -63,9 +63,9 @@ static const struct argp_option rows[] = {
 	  "are under way (on)",
 	  4 },
 	{ "wake-halted", OPT_WAKE_HALTED, "on|off", 0,
-	  "likewise: interrupts for one completion when the vCPU is halted (off)", 4 },
+	  "likewise: but at once when the vCPU is halted (on)", 4 },
 	{ "merge-preempted", OPT_MERGE_PREEMPTED, "on|off", 0,
-	  "likewise: interrupts for more completions while the vCPU is preempted (on)", 4 },
+	  "likewise: and for more completions while the vCPU is preempted (off)", 4 },
 	{ "placement", OPT_PLACEMENT, "on|off", 0,
 	  "without --cpu-list: threads keep off the CPUs of the VM's vCPUs (on)", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
@@ -233,7 +233,7 @@ void disk_options_init(struct disk_options *options)
 			.workers = 1,
 			.spin_us = DEFAULT_SPIN_US,
 			.moderation = true,
-			.merge_preempted = true,
+			.wake_halted = true,
 			.placement = true },
 	};
 }

@@ -21,6 +21,8 @@ struct sample_queue {
 	uint64_t switches;
 	uint64_t limited_ms; /* it waited for the VM's limits */
 	uint64_t held;	     /* interrupts */
+	uint64_t halted;     /* interrupts that were not held, as the vCPU was halted */
+	uint64_t preempted;  /* completions held longer, as the vCPU was preempted */
 	struct queue_counters counters;
 	struct histogram read, write, other, kick, interrupt; /* as in struct queue_stats */
 };

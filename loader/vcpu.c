@@ -9,6 +9,7 @@
 #include "bpf/vcpu.skel.h"
 
 #define PIN_VCPUS "vcpus"
+#define LINES_MAX 4096
 
 /* Byte offset of a member of a structure that is no bit field; -ENOENT without it. */
 static int offset_of(const struct btf *btf, int type, const char *name, int *ret_type)
@@ -154,6 +155,7 @@ int vcpus_look(struct vcpus *vcpus)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char line[128];
+	uint32_t lines = 0;
 	int fd = bpf_iter_create(bpf_link__fd(vcpus->link));
 
 	vcpus->count = 0;
@@ -162,7 +164,8 @@ int vcpus_look(struct vcpus *vcpus)
 		fd_close(fd);
 		return -errno;
 	}
-	while (vcpus->count < VCPU_COUNT_MAX && fgets(line, sizeof(line), file)) {
+	while (vcpus->count < VCPU_COUNT_MAX && lines++ < LINES_MAX &&
+	       fgets(line, sizeof(line), file)) {
 		struct vcpu *vcpu = &vcpus->list[vcpus->count];
 		unsigned long long address;
 
@@ -170,7 +173,7 @@ int vcpus_look(struct vcpus *vcpus)
 			   vcpu->state, &vcpu->cpu, &vcpu->thread, &vcpu->process, &address) != 6)
 			continue;
 		vcpu->address = address;
-		/* A file may be open twice. */
+		/* A file may be open twice, or a million times. */
 		if (!is_known(vcpus, address))
 			vcpus->count++;
 	}

@@ -90,7 +90,8 @@ check:
 	$(Q)tests/run $(CHECKS)
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
-check-build: all unit-tests fuzz-targets $(BPF_TESTS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%)
+check-build: all unit-tests fuzz-targets $(BPF_TESTS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%) \
+	$(GUEST_LOAD)
 
 unit-tests: $(UNIT_TESTS)
 
@@ -118,7 +119,7 @@ bench-native:
 bench-host:
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES) \
-		$(LOADGEN)
+		$(LOADGEN) $(BUILD)/tests/front/states
 	$(Q)tests/bench/host
 	$(Q)tests/bench/dispatch
 

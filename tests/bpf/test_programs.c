@@ -9,18 +9,21 @@
 #include "daemon.h"
 #include "direct.h"
 #include "lockdown.h"
+#include "vcpu_layout.h"
 #include "probe.h"
 
 #include "bpf/direct.skel.h"
 #include "bpf/dispatch.skel.h"
 #include "bpf/dispatch_helpers.skel.h"
 #include "bpf/hub.skel.h"
+#include "bpf/kicker.skel.h"
 #include "bpf/loop.skel.h"
 #include "bpf/poller.skel.h"
 #include "bpf/poller_helpers.skel.h"
 #include "bpf/probe.skel.h"
 #include "bpf/stats.skel.h"
 #include "bpf/user_copy.skel.h"
+#include "bpf/vcpu.skel.h" /* wants vcpu_layout.h's types */
 #include "tests/unit/request.skel.h"
 
 #define LOG_BYTES (1 << 20) /* of the verifier; a kernel keeps the end of it */
@@ -40,6 +43,8 @@ static const struct object {
 	{ "loop", loop_bpf__elf_bytes },
 	{ "probe", probe_bpf__elf_bytes },
 	{ "user_copy", user_copy_bpf__elf_bytes },
+	{ "vcpu", vcpu_bpf__elf_bytes },
+	{ "kicker", kicker_bpf__elf_bytes },
 	{ "request", request_bpf__elf_bytes },
 };
 

@@ -2,8 +2,9 @@
 /*
  * load: 4 KiB random reads or writes at a fixed depth, and how long each took.
  *
- *     load DEVICE read|write DEPTH JOBS MILLISECONDS
+ *     load DEVICE read|write DEPTH[+BESIDE] JOBS MILLISECONDS
  *
+ * BESIDE is the depth of one more job that keeps another queue busy and is not reported.
  * Under emulation fio's own instructions would be most of a request's, the same for whatever serves
  * the disk, and hide what differs. This does the least a program can do: one io_uring a job, a file
  * and buffers registered once, one look at the clock a turn. Jobs share the depth; job N stays on
@@ -50,7 +51,7 @@ struct job {
 static struct {
 	int fd;
 	int write;
-	uint32_t jobs;
+	uint32_t jobs, beside; /* beside: depth of the job that is not reported, or 0 */
 	uint64_t blocks, duration;
 	pthread_barrier_t start;
 } load;
@@ -222,21 +223,22 @@ static int report(struct job *const *jobs)
 
 static int run_jobs(uint32_t depth)
 {
-	struct job *jobs[JOBS_MAX];
+	struct job *jobs[JOBS_MAX + 1];
+	uint32_t all = load.jobs + !!load.beside;
 	int err = 0;
 
-	pthread_barrier_init(&load.start, NULL, load.jobs);
-	for (uint32_t i = 0; i < load.jobs; i++) {
+	pthread_barrier_init(&load.start, NULL, all);
+	for (uint32_t i = 0; i < all; i++) {
 		jobs[i] = calloc(1, sizeof(*jobs[i]));
 		if (!jobs[i])
 			return 1;
 		jobs[i]->index = i;
-		jobs[i]->depth = depth / load.jobs;
+		jobs[i]->depth = i < load.jobs ? depth / load.jobs : load.beside;
 		jobs[i]->random = RANDOM_SEED * (i + 1);
 		if (pthread_create(&jobs[i]->thread, NULL, job_main, jobs[i]) != 0)
 			return 1;
 	}
-	for (uint32_t i = 0; i < load.jobs; i++) {
+	for (uint32_t i = 0; i < all; i++) {
 		pthread_join(jobs[i]->thread, NULL);
 		if (jobs[i]->err) {
 			fprintf(stderr, "load: job %u: %s\n", i, strerror(-jobs[i]->err));
@@ -260,14 +262,19 @@ static uint32_t number(const char *text, uint32_t most)
 
 int main(int argc, char **argv)
 {
+	char *beside = argc > 3 ? strchr(argv[3], '+') : NULL;
 	uint32_t depth;
 	off_t bytes;
 
 	if (argc != 6 || (strcmp(argv[2], "read") != 0 && strcmp(argv[2], "write") != 0)) {
-		fprintf(stderr, "usage: load DEVICE read|write DEPTH JOBS MILLISECONDS\n");
+		fprintf(stderr, "usage: load DEVICE read|write DEPTH[+BESIDE] JOBS MILLISECONDS\n");
 		return 2;
 	}
 	load.write = !strcmp(argv[2], "write");
+	if (beside) {
+		*beside = '\0';
+		load.beside = number(beside + 1, DEPTH_MAX);
+	}
 	depth = number(argv[3], DEPTH_MAX);
 	load.jobs = number(argv[4], depth < JOBS_MAX ? depth : JOBS_MAX);
 	load.duration = number(argv[5], 3600000) * 1000000ULL;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # bench: stay, and do what the console says, a line at a time, until it says `end`:
 #
-#     load MODE DEPTH JOBS MILLISECONDS    run tests/guest/load.c, as a row with its interrupts
+#     load MODE DEPTH[+BESIDE] JOBS MILLISECONDS    run tests/guest/load.c, as a row with its interrupts
 #
 # The shell's own prompt is a line "ready".
 

@@ -16,7 +16,7 @@ PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QE
 . tests/host/tests/bench/sides.sh
 . tests/host/tests/bench/counts.sh
 sides="iothread mapping qsd worker poller loop"
-loads="read-1 read-4 read-32 read-128 write-1 write-4 write-32 write-128 read-32x2"
+loads="read-1 read-4 read-32 read-128 write-1 write-4 write-32 write-128 read-32x2 read-1+64"
 counted="read-1 read-32"
 rounds=5 milliseconds=1500
 
@@ -81,7 +81,7 @@ for ((round = 1; round <= rounds; round++)); do
 			measure "$side" "$load" "$round"
 			[[ $side != loop || $load != read-@(1|32) ]] || measure_plain "$side" "$load" "$round"
 		done
-		[[ $load == *x* ]] || ceiling "$load" "$round"
+		[[ $load == *[x+]* ]] || ceiling "$load" "$round"
 		[[ $sides != *' '* ]] || sides="${sides#* } ${sides%% *}" # another one begins
 	done
 done

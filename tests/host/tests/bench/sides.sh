@@ -140,7 +140,7 @@ side_answer() {
 
 	while [ $SECONDS -lt $until ] && [ -d "/proc/${side_qemu[$1]}" ]; do
 		# What came in time of a line that did not is its beginning.
-		read -r -t 1 -u "${side_out[$1]}" line || { part+=$line; continue; }
+		IFS= read -r -t 1 -u "${side_out[$1]}" line || { part+=$line; continue; }
 		line=$part${line%$'\r'} part=
 		echo "$line" >>"/results/$1.console.log"
 		# shellcheck disable=SC2053 # a pattern
@@ -168,7 +168,7 @@ side_load() {
 	return $status
 }
 
-# run_load SIDE LOAD: MODE-DEPTH, or MODE-DEPTHxJOBS; its row, or why there is none
+# run_load SIDE LOAD: MODE-DEPTH, MODE-DEPTHxJOBS, or MODE-DEPTH+BESIDE (tests/guest/load.c); its row, or why there is none
 run_load() {
 	local mode=${2%-*} depth=${2#*-} jobs=1
 
