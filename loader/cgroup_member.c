@@ -157,6 +157,11 @@ int cgroup_member_leave(struct cgroup_member *member)
 	return 0;
 }
 
+bool cgroup_member_inside(const struct cgroup_member *member)
+{
+	return member && member->inside;
+}
+
 const char *cgroup_member_why(const struct cgroup_member *member)
 {
 	return member && *member->why ? member->why : NULL;

@@ -49,6 +49,9 @@ void cgroup_member_enter(struct cgroup_member *member);
  */
 int cgroup_member_leave(struct cgroup_member *member);
 
+/* cgroup_member_inside() - whether it is there; @member may be NULL */
+bool cgroup_member_inside(const struct cgroup_member *member);
+
 /* cgroup_member_why() - why it is not in the VM's cgroup though it should be, or NULL */
 const char *cgroup_member_why(const struct cgroup_member *member);
 

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "cgroup.h"
+#include "cgroup_member.h"
 #include "io_max.h"
 #include "vm_limits.h"
 #include "log.h"
@@ -70,6 +71,12 @@ static void describe(const uint64_t per_second[LIMIT_KINDS], char *ret_text, siz
 						 (unsigned long long)per_second[kind]);
 }
 
+/* What passes the block layer is limited there while this process is in the cgroup: not twice. */
+static bool kernel_limits(const struct vm *vm)
+{
+	return vm->backend.disk.kind != DISK_NVME && cgroup_member_inside(vm->member);
+}
+
 static void take_limits(const struct cgroup_watch *watch)
 {
 	struct vm *vm = watch->vm;
@@ -78,13 +85,22 @@ static void take_limits(const struct cgroup_watch *watch)
 
 	if (!vm->backend.disk_number)
 		return;
-	io_max_read(vm->cgroup, vm->backend.disk_number, per_second);
+	memset(per_second, 0, sizeof(per_second));
+	if (!kernel_limits(vm))
+		io_max_read(vm->cgroup, vm->backend.disk_number, per_second);
 	if (!memcmp(per_second, vm->io_max, sizeof(per_second)))
 		return;
 	describe(per_second, text, sizeof(text));
-	log_info("limits by io.max for disk %u:%u: %s", major(vm->backend.disk_number),
-		 minor(vm->backend.disk_number), text);
+	log_info("limits by io.max for disk %u:%u: %s%s", major(vm->backend.disk_number),
+		 minor(vm->backend.disk_number), text,
+		 kernel_limits(vm) ? " of ours, the kernel keeps them" : "");
 	vm_limits_set(vm, per_second);
+}
+
+void cgroup_watch_moved(struct cgroup_watch *watch)
+{
+	if (watch)
+		take_limits(watch);
 }
 
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *data)

@@ -21,6 +21,10 @@ struct vm;
  */
 int cgroup_watch_open(sd_event *event, struct vm *vm, struct cgroup_watch **ret_watch);
 
+/* cgroup_watch_moved() - this process went there, or could not: who limits it? @watch may be NULL
+ */
+void cgroup_watch_moved(struct cgroup_watch *watch);
+
 /* cgroup_watch_close() - @watch may be NULL */
 void cgroup_watch_close(struct cgroup_watch *watch);
 

@@ -150,6 +150,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	/* The next one waits in the backlog: a front-end that reconnects may come early. */
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	cgroup_member_enter(server->vm->member);
+	cgroup_watch_moved(server->cgroup);
 	vhost_user_connect(&server->connection, socket_fd);
 	server->vm->front_pid = peer.pid;
 	log_info("front-end connected, process %d", (int)peer.pid);
