@@ -95,6 +95,8 @@ install: all
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|' packaging/nvring.service.in \
 		>$(DESTDIR)$(UNITDIR)/nvring.service
 	install -D -m 644 packaging/man/nvring.8 $(DESTDIR)$(PREFIX)/share/man/man8/nvring.8
+	install -D -m 644 packaging/completion/nvring \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/nvring
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/nvring/README.md
 
 clean:
