@@ -115,6 +115,9 @@ static __always_inline void direct_publish(const struct direct_run *run)
 		run->stats->counters.completed -= count;
 		return;
 	}
+	if (run->stats->trace.active && run->stats->trace.now.completed_at &&
+	    !run->stats->trace.now.published_at)
+		run->stats->trace.now.published_at = bpf_ktime_get_ns();
 	if (queue->tracked) {
 		inflight_publish(run->inflight, queue->batch, queue->batch_count,
 				 queue->state.published);
@@ -191,16 +194,27 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	return holds;
 }
 
+/* direct_trace_told() - trace_told(), verified once */
+NVR_GLOBAL int direct_trace_told(struct queue_stats *stats NVR_NONNULL, int wanted)
+{
+	trace_told(&stats->trace, wanted);
+	return 0;
+}
+
 /* direct_notify() - note whether the driver wants an interrupt now; 1 when it is held back */
 static __always_inline int direct_notify(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
+	int wanted;
 
 	if (queue->state.published == queue->state.signalled)
 		return 0;
 	if (direct_holds(queue, run->stats))
 		return 1;
-	if (notify_wanted(&queue->state, &run->vring)) {
+	wanted = notify_wanted(&queue->state, &run->vring);
+	if (run->stats->trace.active)
+		direct_trace_told(run->stats, wanted);
+	if (wanted) {
 		queue->wanted = 1;
 		if (!queue->told) {
 			queue->told = 1;

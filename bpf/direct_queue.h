@@ -82,6 +82,8 @@ static __always_inline void direct_hand(struct direct_queue *queue, struct queue
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
 
 	slot->state = DIRECT_SLOT_HANDED;
+	if (trace_follows(&stats->trace, head))
+		stats->trace.now.handed = 1;
 	queue->handed[queue->handed_tail & (QUEUE_SIZE_MAX - 1)] = head;
 	store_release(&queue->handed_tail, queue->handed_tail + 1);
 	direct_handed(&stats->direct)[reason]++;
@@ -118,14 +120,42 @@ NVR_GLOBAL int direct_time(struct direct_queue *queue NVR_NONNULL,
 	if (queue->told) /* what never left took no time that the clock would tell */
 		stats_time(&stats->interrupt_latency, queue->told_at ? queue->told_at : now, now);
 	queue->told = 0;
+	if (stats->trace.active) {
+		trace_submitted(&stats->trace, now);
+		trace_interrupted(&stats->trace, now);
+	}
 	return 0;
 }
 
-/* direct_timed() - the same, when there was either */
+/* direct_timed() - the same, when there was either, or a request is followed */
 static __always_inline void direct_timed(const struct direct_run *run)
 {
-	if (run->queue->kicked_at || run->queue->told)
+	if (run->queue->kicked_at || run->queue->told || run->stats->trace.active)
 		direct_time(run->queue, run->stats);
+}
+
+/* direct_trace() - the request at @head was taken, and some are to be followed */
+NVR_GLOBAL int direct_trace(struct direct_queue *queue NVR_NONNULL,
+			    struct queue_stats *stats NVR_NONNULL, __u16 head)
+{
+	trace_begin(&stats->trace, head, queue->kicked_at, direct_clock(queue));
+	if (trace_follows(&stats->trace, head))
+		stats->trace.now.by_bpf = 1;
+	return 0;
+}
+
+/* direct_traced() - the one that is followed completed */
+NVR_GLOBAL int direct_traced(struct direct_queue *queue NVR_NONNULL,
+			     struct queue_stats *stats NVR_NONNULL,
+			     const struct direct_slot *slot NVR_NONNULL)
+{
+	struct trace_record *record = &stats->trace.now;
+
+	record->completed_at = direct_clock(queue);
+	record->type = slot->type;
+	if (!record->handed)
+		record->bytes = slot->bytes;
+	return 0;
 }
 
 /* direct_give_back() - the request at @head is over and its status byte written */
@@ -135,6 +165,8 @@ static __always_inline void direct_give_back(const struct direct_run *run, __u16
 	struct direct_queue *queue = run->queue;
 
 	slot->state = DIRECT_SLOT_FREE;
+	if (trace_follows(&run->stats->trace, head))
+		direct_traced(queue, run->stats, slot);
 	used_push(&queue->state, &run->vring, head, slot->used_len);
 	direct_latency(run->stats, slot->type, slot->started, queue->now);
 	if (!queue->tracked)
@@ -149,6 +181,7 @@ static __always_inline void direct_drop(const struct direct_run *run, __u16 head
 					struct direct_slot *slot)
 {
 	slot->state = DIRECT_SLOT_FREE;
+	trace_forget(&run->stats->trace, head);
 	run->queue->state.in_flight--;
 	if (run->queue->tracked)
 		inflight_drop(run->inflight, head);

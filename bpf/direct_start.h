@@ -63,6 +63,8 @@ static __always_inline void direct_command(struct direct_queue *queue, struct qu
 	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
 	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
 		sqe->rw_flags |= SQE_RWF_NOWAIT;
+	if (trace_follows(&stats->trace, head))
+		stats->trace.now.sector = (command->offset - disk->offset) >> NVR_SECTOR_SHIFT;
 	stats->counters.commands++;
 }
 
@@ -211,6 +213,8 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 	slot->started = queue->now;
 	slot->state = DIRECT_SLOT_SENT;
 	slot->paid = 0;
+	if (load_once(&run->stats->trace.every))
+		direct_trace(queue, run->stats, head);
 	over = direct_parse(run, head);
 	if (over == DIRECT_WAITS) {
 		direct_put_back(run, head, slot);

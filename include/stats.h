@@ -12,6 +12,7 @@
 #include <linux/virtio_blk.h>
 
 #include "histogram.h"
+#include "trace.h"
 
 struct queue_counters {
 	__u64 requests;	  /* taken from the avail ring */
@@ -88,6 +89,7 @@ struct queue_stats {
 	struct histogram other_latency; /* flush, discard, write zeroes, identity, unknown */
 	struct histogram kick_latency;
 	struct histogram interrupt_latency;
+	struct trace trace;
 };
 
 /*

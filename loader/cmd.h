@@ -63,6 +63,15 @@ int cmd_top(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 
 /**
+ * cmd_trace() - `nvring trace`: single requests, stage by stage
+ * @argc: arguments, the subcommand's name first
+ * @argv: likewise
+ *
+ * Return: exit status.
+ */
+int cmd_trace(int argc, char **argv);
+
+/**
  * cmd_set() - `nvring set`: change what a daemon does
  * @argc: arguments, the subcommand's name first
  * @argv: likewise

@@ -72,6 +72,7 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->kicked_at = 0;
 	direct->owed_at = 0;
 	direct->told = 0;
+	queue->stats->trace.active = 0;
 	direct->idle_since = 0;
 	direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
 	direct->batch_count = 0;

@@ -6,6 +6,7 @@
 #include "rpc.h"
 #include "status.h"
 #include "steer.h"
+#include "trace_json.h"
 
 static void method_status(void *target, struct json_object *params, struct rpc_answer *answer)
 {
@@ -153,9 +154,26 @@ static void method_set(void *target, struct json_object *params, struct rpc_answ
 	rpc_result(answer, json_object_new_object());
 }
 
+static void method_trace(void *target, struct json_object *params, struct rpc_answer *answer)
+{
+	static const char *const known[] = { "every", NULL };
+	struct json_object *value = json_object_object_get(params, "every");
+	int64_t every =
+		json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+
+	if (!rpc_only_known(params, known, answer))
+		return;
+	if (every >= 0 && every <= TRACE_EVERY_MAX)
+		rpc_result(answer, trace_json(target, (uint32_t)every));
+	else
+		rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"every\" is a number from 0 to %d",
+			 TRACE_EVERY_MAX);
+}
+
 static const struct rpc_method methods[] = {
 	{ "status", method_status },
 	{ "set", method_set },
+	{ "trace", method_trace },
 };
 
 void rpc_vm_service(struct vm *vm, struct rpc_service *ret_service)

@@ -79,6 +79,8 @@ struct vhost_queue {
 	uint64_t mended;     /* how often BPF found pages of the vring missing */
 	bool help_published; /* BPF knows of all we returned to it */
 	__u64 inflight_counter;
+
+	uint32_t trace_seen; /* of stats->trace: records that were read; the main thread's */
 };
 
 /**

@@ -119,7 +119,7 @@ static void enter(struct worker *worker)
 		io_uring_get_events(&worker->ring);
 }
 
-/* What doorbells announced is submitted, by now. */
+/* What doorbells announced, or a request that is followed, is submitted by now. */
 static void time_kicks(struct worker *worker)
 {
 	if (!worker->kicked)
@@ -131,6 +131,8 @@ static void time_kicks(struct worker *worker)
 
 		if (queue->kicked_at)
 			stats_time(&queue->stats->kick_latency, queue->kicked_at, worker->now);
+		if (queue->stats->trace.active)
+			trace_submitted(&queue->stats->trace, worker->now);
 		queue->kicked_at = 0;
 	}
 }

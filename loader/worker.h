@@ -61,7 +61,7 @@ struct worker {
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
 	bool call_waits;       /* the call was run and is not done yet */
 	uint64_t now;	       /* CLOCK_MONOTONIC of this turn, 0 until it is read */
-	bool kicked;	       /* this turn starts requests that a doorbell announced */
+	bool kicked;	       /* this turn starts what a doorbell announced, or is followed */
 	uint64_t spin_ns;      /* adapted, 0..spin_budget_ns */
 	uint32_t short_sleeps; /* since the last long one */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];

