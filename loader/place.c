@@ -10,6 +10,8 @@
 #include "log.h"
 #include "vcpu.h"
 
+#define NEAR_STEPS 16
+
 bool place_choose(const cpu_set_t *allowed, const cpu_set_t *taken, cpu_set_t *ret_set)
 {
 	cpu_set_t both;
@@ -102,7 +104,23 @@ static void set_to(struct place *place, const cpu_set_t *set, bool in_force)
 	log_debug("placement: CPUs %s", text);
 }
 
-void place_step(struct place *place, const struct vcpus *vcpus)
+/* From what is best to what is better than nothing. */
+static bool choose(struct place *place, const struct drive_irqs *irqs, const cpu_set_t *allowed,
+		   const cpu_set_t *now, const cpu_set_t *lately, cpu_set_t *ret_set)
+{
+	cpu_set_t both;
+
+	/* Interrupts seldom move, and there may be many. */
+	if (!(place->steps++ % NEAR_STEPS) || !CPU_EQUAL(lately, &place->near_to)) {
+		place->near_to = *lately;
+		drive_irqs_near(irqs, lately, &place->near);
+	}
+	CPU_OR(&both, lately, &place->near);
+	return place_choose(allowed, &both, ret_set) || place_choose(allowed, lately, ret_set) ||
+	       place_choose(allowed, now, ret_set);
+}
+
+void place_step(struct place *place, const struct vcpus *vcpus, const struct drive_irqs *irqs)
 {
 	cpu_set_t allowed, now, lately, set;
 	bool was = place->in_force, in_force;
@@ -110,7 +128,7 @@ void place_step(struct place *place, const struct vcpus *vcpus)
 	if (sched_getaffinity(getpid(), sizeof(allowed), &allowed))
 		return;
 	taken_cpus(place, vcpus, &now, &lately);
-	in_force = place_choose(&allowed, &lately, &set) || place_choose(&allowed, &now, &set);
+	in_force = choose(place, irqs, &allowed, &now, &lately, &set);
 	if (in_force != place->in_force || !CPU_EQUAL(&set, &place->set))
 		set_to(place, &set, in_force);
 	/* Threads come and go, so also where nothing changed. */

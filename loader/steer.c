@@ -27,6 +27,7 @@ struct steer {
 	uint32_t learned;	   /* steps since */
 	uint64_t completed;	   /* requests, at the last step */
 	struct place place;
+	struct drive_irqs irqs;
 	uint32_t kickers[VM_QUEUES_MAX]; /* threads of vCPUs, by queue; 0: not known */
 	char why[ENGINE_WHY_BYTES];	 /* there are no vCPUs to see, or "" */
 };
@@ -159,7 +160,7 @@ static void learn(struct steer *steer)
 		return;
 	if (!steer->kicker)
 		err = load_kicker(steer);
-	if (!err) {
+	if (steer->kicker) {
 		steer->learning = bpf_program__attach(steer->kicker->progs.nvr_kicker);
 		err = steer->learning ? 0 : -errno;
 	}
@@ -183,7 +184,7 @@ static void step(struct steer *steer)
 	learn(steer);
 	show_queues(steer);
 	if (may_place(steer->vm))
-		place_step(&steer->place, steer->vcpus);
+		place_step(&steer->place, steer->vcpus, &steer->irqs);
 	else
 		place_end(&steer->place);
 }
@@ -222,6 +223,7 @@ int steer_open(sd_event *event, struct vm *vm)
 	if (!steer)
 		return -ENOMEM;
 	steer->vm = vm;
+	drive_irqs_find(vm->backend.disk_number, &steer->irqs);
 	err = sd_event_add_time_relative(event, &steer->timer, CLOCK_MONOTONIC, STEP_US,
 					 ACCURACY_US, on_timer, steer);
 	if (err < 0) {
