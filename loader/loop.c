@@ -182,6 +182,7 @@ static void *thread_main(void *argument)
 {
 	struct loop *loop = argument;
 
+	thread_name("nvring/l%u", loop->queue->index);
 	if (await_start(loop, open_all(loop)))
 		serve(loop);
 	close_all(loop);
@@ -205,7 +206,6 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 		free(loop);
 		return engine_refuse(ret_why, err, "thread");
 	}
-	thread_name(loop->thread, "nvring/l%u", queue->index);
 	thread_pin(loop->thread, queue->worker->cpu);
 	pthread_mutex_lock(&loop->lock);
 	while (!loop->opened)

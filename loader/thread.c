@@ -3,10 +3,11 @@
 
 #include <sched.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 
 #include "log.h"
 
-void thread_name(pthread_t thread, const char *format, ...)
+void thread_name(const char *format, ...)
 {
 	char name[16];
 	va_list args;
@@ -14,7 +15,7 @@ void thread_name(pthread_t thread, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(name, sizeof(name), format, args);
 	va_end(args);
-	pthread_setname_np(thread, name);
+	prctl(PR_SET_NAME, name);
 }
 
 void thread_pin(pthread_t thread, int cpu)

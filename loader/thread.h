@@ -7,8 +7,9 @@
 
 #include "util.h"
 
-/* thread_name() - as `ps -L` and the kernel show it, up to 15 characters */
-void thread_name(pthread_t thread, const char *format, ...) _printf_(2, 3);
+/* thread_name() - the calling thread's, as `ps -L` and the kernel show it, up to 15 characters.
+ * That of another is a file, which Landlock keeps us from (privileges.h). */
+void thread_name(const char *format, ...) _printf_(1, 2);
 
 /**
  * thread_pin() - let a thread run on one CPU only

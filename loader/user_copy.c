@@ -60,6 +60,7 @@ static void *other_end(void *argument)
 {
 	struct trial *trial = argument;
 
+	thread_name("nvr-copy");
 	if (trial->write)
 		watch(trial);
 	else
@@ -111,7 +112,6 @@ static int run_apart(struct trial *trial, const struct bpf_program *program, boo
 	err = pthread_create(&thread, NULL, other_end, trial);
 	if (err)
 		return -err;
-	thread_name(thread, "nvr-copy");
 	if (CPU_COUNT(&others)) {
 		pthread_setaffinity_np(thread, sizeof(others), &others);
 		sched_setaffinity(0, sizeof(ours), &ours);

@@ -342,8 +342,10 @@ static void thread_close(struct worker *worker)
 static void *thread_main(void *argument)
 {
 	struct worker *worker = argument;
-	int err = thread_open(worker);
+	int err;
 
+	thread_name("nvring/w%u", worker->index);
+	err = thread_open(worker);
 	pthread_mutex_lock(&worker->lock);
 	worker->start_result = err;
 	worker->started = true;
@@ -374,7 +376,6 @@ static int spawn(struct worker *worker)
 	err = pthread_create(&worker->thread, NULL, thread_main, worker);
 	if (err)
 		return -err;
-	thread_name(worker->thread, "nvring/w%u", worker->index);
 	thread_pin(worker->thread, worker->cpu);
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->started)
