@@ -5,7 +5,7 @@ cd /tree || exit
 PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QEMU
 . tests/lib/tap.sh
 . tests/host/tests/bench/sides.sh
-milliseconds=2000
+milliseconds=2000 answer_seconds=60
 engine=$1 hogs=()
 
 # status SIDE FILTER: of its status
@@ -185,13 +185,13 @@ else
 fi
 
 # What an operator pins stays.
-pinned=$(threads "${side_pid[guest]}" '^nvring/l0')
+pinned=$(threads "${side_pid[guest]}" '^(nvring/l0|iou-sqp-)')
 taskset -pc 1 "$pinned" >/dev/null
 check "one that was pinned is let alone" wait_for 60 let_alone
 check "and where it was pinned" test "$(cpus_of "$pinned")" = 1
 set_to --placement off
 check "placement off: it is let alone" test "$(cpus_of "$pinned")" = 1
-check "and the others may run anywhere" test "$(cpus_of "$(threads "${side_pid[guest]}" '^nvring/l1')")" = 0-3
+check "and the others may run anywhere" test "$(cpus_of "$(threads "${side_pid[guest]}" '^nvring/w0')")" = 0-3
 sides_stop
 grep 'queue 0: requests' /results/guest.log | sed 's/^/# /'
 check "every request was given back, without errors" \
