@@ -147,7 +147,7 @@ grows() {
 			-v r=$(($(counted requests) - requests)) 'BEGIN { printf "%.3f", i / r }') interrupts a request, $(
 			echo) $2 $(($(counted "$2") - before))"
 		if [ $state = on ]; then
-			check "$3" wait_for 90 grown "$2" "$before"
+			check "$3" wait_for 180 grown "$2" "$before"
 		else
 			check "--$1 off: not so" test "$(counted "$2")" = "$before"
 		fi
