@@ -189,7 +189,7 @@ static void refuses(void)
 		{ "an id that is an object",
 		  "{\"jsonrpc\": \"2.0\", \"id\": {}, \"method\": \"status\"}", "-32600", "id" },
 		{ "an unknown method", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"stat\"}",
-		  "-32601", "\"status\" and \"set\"" },
+		  "-32601", "\"status\", \"set\" and \"trace\"" },
 		{ "params in a row",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": [1]}",
 		  "-32602", "named members" },
@@ -207,6 +207,12 @@ static void refuses(void)
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"spin_us\": 1000001}}",
 		  "-32602", "from 0 to 1000000" },
+		{ "trace of nothing", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"trace\"}",
+		  "-32602", "\"every\" is a number" },
+		{ "trace of less than every request",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"trace\", "
+		  "\"params\": {\"every\": -1}}",
+		  "-32602", "from 0 to 1000000000" },
 		{ "moderation of one queue",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"moderation\": false, \"engine\": \"worker\", \"queue\": 0}}",
