@@ -18,7 +18,7 @@ serve() {
 	build/nvring serve --socket "$dir/$1.socket" --control "$dir/$1.control" "${@:2}" \
 		2>>"/results/$1.log" &
 	side_pid[$1]=$!
-	wait_for 20 grep -q 'waiting at' "/results/$1.log"
+	wait_for 20 grep -qs 'waiting at' "/results/$1.log"
 }
 
 # vcpu SIDE NUMBER WANTED: its state and CPU, as a pattern
