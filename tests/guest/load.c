@@ -194,7 +194,7 @@ static int report(struct job *const *jobs)
 	uint32_t *samples;
 	double iops = 0, p50, p99;
 
-	for (uint32_t i = 0; i < load.jobs; i++) {
+	for (uint32_t i = 0; i < load.jobs && jobs[i]; i++) {
 		count += jobs[i]->count;
 		all += jobs[i]->all;
 		if (jobs[i]->measured)
@@ -203,7 +203,7 @@ static int report(struct job *const *jobs)
 	samples = calloc(count ? count : 1, sizeof(*samples));
 	if (!samples || !count)
 		return 1;
-	for (uint32_t i = 0; i < load.jobs; i++) {
+	for (uint32_t i = 0; i < load.jobs && jobs[i]; i++) {
 		memcpy(samples + at, jobs[i]->samples, jobs[i]->count * sizeof(*samples));
 		at += jobs[i]->count;
 	}
@@ -223,7 +223,7 @@ static int report(struct job *const *jobs)
 
 static int run_jobs(uint32_t depth)
 {
-	struct job *jobs[JOBS_MAX + 1];
+	struct job *jobs[JOBS_MAX + 1] = { NULL };
 	uint32_t all = load.jobs + !!load.beside;
 	int err = 0;
 
