@@ -135,8 +135,8 @@ static void strange_answers_are_empty(void **state)
 					       "1",
 					       "\"x\"",
 					       "{\"queues\":{}}",
-					       "{\"queues\":[1,[],{\"latency\":{\"read\":{"
-					       "\"buckets\":[1,[2],[3,\"x\"]]}}}]}" };
+					       ("{\"queues\":[1,[],{\"latency\":{\"read\":{"
+						"\"buckets\":[1,[2],[3,\"x\"]]}}}]}") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {

@@ -73,8 +73,8 @@ view() {
 	check "top: heads, the VM and its two queues, twice" test "$(grep -c . "$rows")" = 8
 	check "top: each line has a value for each head" awk 'NR != 5 && NF < 15 { exit 1 }' "$rows"
 	read -r _ _ _ iops read _ < <(sed -n 2p "$rows")
-	check "top: the rate is what it is ($iops)" near "$(plain "$iops")" "$rate" 25
-	check "top: half of it reads ($read)" near "$(plain "$read")" $((rate * 2048)) 30
+	check "top: the rate is what it is ($iops)" near "$(plain "$iops")" "$rate" 40
+	check "top: half of it reads ($read)" near "$(plain "$read")" $((rate * 2048)) 45
 	queue=$(awk '$1 == "0" && $2 == engine { n++ } END { print n + 0 }' engine="$engine" "$rows")
 	check "top: queues have their engine" test "$queue" = 2
 	diag "$(cat "$rows")"
