@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the request code must know of the disk behind a VM. Filled once by the back-end
- * (loader/backend.c); constant while queues run, but for DISK_WRITE_THROUGH.
+ * (loader/backend.c); constant while queues run, but for DISK_WRITE_THROUGH, and sectors, which may
+ * grow (loader/resize.h).
  */
 #ifndef NVRING_DISK_H
 #define NVRING_DISK_H
@@ -63,11 +64,11 @@ NVR_INLINE __u32 disk_block_mask(const struct disk *disk)
  */
 NVR_INLINE int disk_holds(const struct disk *disk, __u64 sector, __u64 bytes)
 {
-	__u64 sectors = bytes >> NVR_SECTOR_SHIFT;
+	__u64 sectors = bytes >> NVR_SECTOR_SHIFT, have = load_once(&disk->sectors);
 
 	if (((sector << NVR_SECTOR_SHIFT) | bytes) & disk_block_mask(disk))
 		return 0;
-	return sector <= disk->sectors && sectors <= disk->sectors - sector;
+	return sector <= have && sectors <= have - sector;
 }
 
 #endif

@@ -55,8 +55,9 @@ static int open_device(const struct backend_options *options, struct backend *ba
 }
 
 /* Narrow the disk to --range, in logical blocks of what was opened. */
-static int apply_range(const struct backend_options *options, struct disk *disk)
+static int apply_range(const struct backend_options *options, struct backend *backend)
 {
+	struct disk *disk = &backend->disk;
 	uint64_t blocks = disk->sectors >> (disk->block_shift - NVR_SECTOR_SHIFT);
 
 	if (!options->has_range)
@@ -69,42 +70,51 @@ static int apply_range(const struct backend_options *options, struct disk *disk)
 			  1U << disk->block_shift);
 		return -ERANGE;
 	}
+	backend->fixed = true;
 	disk->offset += options->range_start << disk->block_shift;
 	disk->sectors = options->range_length << (disk->block_shift - NVR_SECTOR_SHIFT);
 	return 0;
 }
 
 /*
- * Lock the bytes served on the open file, which the kernel keeps until the last I/O on it has
- * ended: who gets the lock knows that no earlier daemon's write is still to come.
+ * On the open file, which the kernel keeps until the last I/O on it has ended: who gets the lock
+ * knows that no earlier daemon's write is still to come.
  */
-static int lock_bytes(const struct backend *backend)
+int backend_lock(const struct backend *backend, uint64_t sectors)
 {
 	const struct disk *disk = &backend->disk;
 	struct flock lock = {
 		.l_type = disk->flags & DISK_READ_ONLY ? F_RDLCK : F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)disk->offset,
-		.l_len = (off_t)(disk->sectors << NVR_SECTOR_SHIFT),
+		.l_len = (off_t)(sectors << NVR_SECTOR_SHIFT),
 	};
+
+	if (!fcntl(backend->fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+static int wait_for_lock(const struct backend *backend)
+{
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	int err;
 
 	for (int waited = 0; waited <= LOCK_WAIT_MS; waited += LOCK_POLL_MS) {
-		if (!fcntl(backend->fd, F_OFD_SETLK, &lock))
-			return 0;
-		if (errno != EAGAIN && errno != EACCES)
+		err = backend_lock(backend, backend->disk.sectors);
+		if (err != -EBUSY)
 			break;
 		if (!waited)
 			log_info("%s: another process serves it; waiting", backend->path);
 		nanosleep(&pause, NULL);
 	}
-	if (errno == EAGAIN || errno == EACCES)
+	if (err == -EBUSY)
 		log_error("%s: another process serves these bytes; stop it, or choose another "
 			  "--range",
 			  backend->path);
-	else
-		log_error("%s: cannot be locked: %m", backend->path);
-	return -EBUSY;
+	else if (err)
+		log_error("%s: cannot be locked: %s", backend->path, strerror(-err));
+	return err ? -EBUSY : 0;
 }
 
 static void set_id(const struct backend_options *options, struct disk *disk)
@@ -129,13 +139,13 @@ int backend_open(const struct backend_options *options, struct backend *ret_back
 	if (!err && options->read_only)
 		backend.disk.flags |= DISK_READ_ONLY;
 	if (!err)
-		err = apply_range(options, &backend.disk);
+		err = apply_range(options, &backend);
 	if (!err && !backend.disk.sectors) {
 		log_error("%s: holds no whole block", backend.path);
 		err = -ENOSPC;
 	}
 	if (!err && backend.fd >= 0)
-		err = lock_bytes(&backend);
+		err = wait_for_lock(&backend);
 	if (err) {
 		backend_close(&backend);
 		return err;

@@ -30,6 +30,7 @@ struct backend {
 	struct disk disk;
 	int fd;		   /* for io_uring; -1 for DISK_NULL */
 	int claim_fd;	   /* block device held O_EXCL while it is served, or -1 */
+	bool fixed;	   /* a range: what it is of may grow, it does not */
 	dev_t disk_number; /* of the whole disk behind it, as io.max names it; 0: none is known */
 	char path[256];
 	char description[256]; /* one line for people */
@@ -46,6 +47,15 @@ struct backend {
  * Return: 0 or -errno; the cause and the mend are logged.
  */
 int backend_open(const struct backend_options *options, struct backend *ret_backend);
+
+/**
+ * backend_lock() - have the bytes served for ourselves, if nobody else has
+ * @backend: open
+ * @sectors: from its beginning; with what we have already
+ *
+ * Return: 0; -EBUSY when another process has some of them, or -errno.
+ */
+int backend_lock(const struct backend *backend, uint64_t sectors);
 
 /* backend_close() - close the descriptors; no I/O is under way */
 void backend_close(struct backend *backend);

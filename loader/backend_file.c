@@ -39,7 +39,8 @@ static int check_image(const struct backend_options *options, int fd, struct sta
 			  options->image);
 		return -EINVAL;
 	}
-	if (options->size && (uint64_t)ret_st->st_size != options->size) {
+	/* More is what it has grown to since it was created. */
+	if (options->size && (uint64_t)ret_st->st_size < options->size) {
 		log_error("--image %s: has %lld bytes, not %llu; leave out --size to serve it as "
 			  "it is",
 			  options->image, (long long)ret_st->st_size,

@@ -62,6 +62,10 @@ int cmd_top(int argc, char **argv);
  */
 int cmd_metrics(int argc, char **argv);
 
+/* cmd_resize() - `nvring resize`: the disk of a running VM grows; arguments and return as cmd_set()
+ */
+int cmd_resize(int argc, char **argv);
+
 /**
  * cmd_trace() - `nvring trace`: single requests, stage by stage
  * @argc: arguments, the subcommand's name first

@@ -3,6 +3,8 @@
 
 #include <json.h>
 
+#include "json_add.h"
+#include "resize.h"
 #include "rpc.h"
 #include "status.h"
 #include "steer.h"
@@ -170,10 +172,39 @@ static void method_trace(void *target, struct json_object *params, struct rpc_an
 			 TRACE_EVERY_MAX);
 }
 
+static void method_resize(void *target, struct json_object *params, struct rpc_answer *answer)
+{
+	static const char *const known[] = { "bytes", NULL };
+	struct json_object *value, *result;
+	char why[RESIZE_WHY_BYTES];
+	struct vm *vm = target;
+	int64_t bytes = 0;
+	bool told;
+
+	if (!rpc_only_known(params, known, answer))
+		return;
+	if (json_object_object_get_ex(params, "bytes", &value))
+		bytes = json_object_is_type(value, json_type_int) ? json_object_get_int64(value)
+								  : -1;
+	if (bytes < 0) {
+		rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"bytes\" is a number from 0 on");
+		return;
+	}
+	if (resize(vm, (uint64_t)bytes, &told, why)) {
+		rpc_fail(answer, RPC_REFUSED, "%s", why);
+		return;
+	}
+	result = json_object_new_object();
+	json_add_number(result, "bytes", vm->backend.disk.sectors << NVR_SECTOR_SHIFT);
+	json_add_bool(result, "told", told);
+	rpc_result(answer, result);
+}
+
 static const struct rpc_method methods[] = {
 	{ "status", method_status },
 	{ "set", method_set },
 	{ "trace", method_trace },
+	{ "resize", method_resize },
 };
 
 void rpc_vm_service(struct vm *vm, struct rpc_service *ret_service)

@@ -42,6 +42,7 @@ void vhost_user_connect(struct vhost_user *connection, int fd)
 	connection->fd = fd;
 	connection->protocol = 0;
 	connection->vm->connected = true;
+	connection->vm->front = connection;
 	next_message(connection);
 }
 
@@ -51,6 +52,7 @@ void vhost_user_disconnect(struct vhost_user *connection)
 		return;
 	vm_reset(connection->vm, VM_RESET_GONE);
 	connection->vm->connected = false;
+	connection->vm->front = NULL;
 	next_message(connection);
 	connection->fd = fd_close(connection->fd);
 	connection->backend_fd = fd_close(connection->backend_fd);
@@ -220,4 +222,20 @@ int vhost_user_receive(struct vhost_user *connection)
 		err = send_reply(connection);
 	next_message(connection);
 	return err;
+}
+
+int vhost_user_config_changed(const struct vhost_user *connection)
+{
+	const struct vhost_user_header header = {
+		.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+		.flags = VHOST_USER_VERSION,
+	};
+	ssize_t sent;
+
+	if (connection->backend_fd < 0)
+		return -EOPNOTSUPP;
+	sent = send(connection->backend_fd, &header, HEADER_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent == (ssize_t)HEADER_BYTES)
+		return 0;
+	return sent < 0 ? -errno : -EPROTO;
 }

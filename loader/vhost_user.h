@@ -56,6 +56,9 @@ enum vhost_user_request {
 	VHOST_USER_REQUEST_MAX = 41,
 };
 
+/* header.request of our own messages, on backend_fd */
+#define VHOST_USER_BACKEND_CONFIG_CHANGE_MSG 2
+
 /* header.flags */
 #define VHOST_USER_VERSION	0x1
 #define VHOST_USER_VERSION_MASK 0x3
@@ -163,6 +166,14 @@ void vhost_user_disconnect(struct vhost_user *connection);
  * that is logged.
  */
 int vhost_user_receive(struct vhost_user *connection);
+
+/**
+ * vhost_user_config_changed() - have the front-end read the configuration space again
+ * @connection: connected
+ *
+ * Never waits for it. Return: 0; -EOPNOTSUPP when it gave us no channel for that, or -errno.
+ */
+int vhost_user_config_changed(const struct vhost_user *connection);
 
 /* vhost_user_name() - a request's name, for messages to people */
 const char *vhost_user_name(uint32_t request);

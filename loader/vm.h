@@ -20,6 +20,7 @@
 struct cgroup;
 struct cgroup_member;
 struct steer;
+struct vhost_user;
 
 struct vm_options {
 	const char *name;
@@ -47,13 +48,14 @@ struct vm {
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct cgroup_member *member; /* this process in it, NULL without */
 	struct guest_map map;
-	pid_t front_pid;    /* the front-end's process while one is connected */
-	uint64_t features;  /* virtio features the front-end acknowledged */
-	bool has_protocol;  /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
-	uint8_t status;	    /* virtio device status, §2.1 */
-	bool write_through; /* the guest chose it in configuration space */
-	bool connected;	    /* a front-end is */
-	bool memory_seen;   /* a memory table was set: queues may start */
+	pid_t front_pid;	  /* the front-end's process while one is connected */
+	uint64_t features;	  /* virtio features the front-end acknowledged */
+	bool has_protocol;	  /* VHOST_USER_F_PROTOCOL_FEATURES is among them */
+	uint8_t status;		  /* virtio device status, §2.1 */
+	bool write_through;	  /* the guest chose it in configuration space */
+	struct vhost_user *front; /* its connection, NULL without */
+	bool connected;		  /* a front-end is */
+	bool memory_seen;	  /* a memory table was set: queues may start */
 
 	void *inflight_area;
 	size_t inflight_bytes;

@@ -189,7 +189,7 @@ static void refuses(void)
 		{ "an id that is an object",
 		  "{\"jsonrpc\": \"2.0\", \"id\": {}, \"method\": \"status\"}", "-32600", "id" },
 		{ "an unknown method", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"stat\"}",
-		  "-32601", "\"status\", \"set\" and \"trace\"" },
+		  "-32601", "\"set\", \"trace\" and \"resize\"" },
 		{ "params in a row",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": [1]}",
 		  "-32602", "named members" },

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# A running guest's disk is plugged in, unplugged while it is read, and plugged in again, as README
-# says, on a VM of the manager's, served by the poller where there is one; a front-end that comes
+# A running guest's disk is plugged in, grows, is unplugged while it is read, and plugged in again, as
+# README says, on a VM of the manager's, served by the poller where there is one; a front-end that comes
 # back leaves no more behind than the first one did.
 # seconds: 240
 set -uo pipefail
@@ -44,6 +44,8 @@ check "the guest runs without a disk" guest_said 'row job waits'
 [ $tap_failed -eq 0 ] || exit 1
 check "plugged in" qmp_plug "$run/vm/vm1/disk.sock"
 check "the guest reads it" guest_said 'row replug reads'
+check "the disk grows" nv resize --vm vm1 --size 80M
+check "and the guest sees it" await grep -q 'new size: 163840 512-byte logical blocks' "$dir/console"
 check "unplugged" qmp_unplug 1
 check "the guest has none any more" guest_said 'row replug unplugged'
 first=$(held) programs=$(programs)
