@@ -87,6 +87,7 @@ static void disconnect(struct server *server)
 
 	server->receiving = sd_event_source_disable_unref(server->receiving);
 	vhost_user_disconnect(&server->connection);
+	steer_front_changed(server->vm);
 	err = cgroup_member_leave(server->vm->member);
 	if (err) /* rather than keep that: a supervisor starts us again elsewhere */
 		sd_event_exit(server->event, err);
@@ -155,6 +156,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	server->vm->front_pid = peer.pid;
 	log_info("front-end connected, process %d", (int)peer.pid);
 	notify_front(peer.pid);
+	steer_front_changed(server->vm);
 	return 0;
 }
 

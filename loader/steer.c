@@ -13,14 +13,17 @@
 
 #include "bpf/kicker.skel.h"
 
-#define STEP_US	    1000000
-#define ACCURACY_US 250000 /* of the timer: with others' */
-#define LEARN_STEPS 16	   /* kickers are looked for again after so many */
+#define STEP_US	    1000000ULL
+#define STEP_MAX_US 4000000ULL	/* while nothing changes */
+#define BLIND_US    60000000ULL /* while there are no vCPUs to see */
+#define ACCURACY_US 250000	/* of the timer: with others' */
+#define LEARN_STEPS 16		/* kickers are looked for again after so many */
 
 struct steer {
 	struct vm *vm;
 	sd_event_source *timer;
-	pid_t front; /* the front-end that the rest is about */
+	uint64_t delay_us; /* to the next step */
+	pid_t front;	   /* the front-end that the rest is about */
 	struct vcpus *vcpus;
 	struct kicker_bpf *kicker; /* NULL until it is wanted */
 	struct bpf_link *learning; /* while it is attached */
@@ -29,6 +32,7 @@ struct steer {
 	struct place place;
 	struct drive_irqs irqs;
 	uint32_t kickers[VM_QUEUES_MAX]; /* threads of vCPUs, by queue; 0: not known */
+	uint64_t kicks[VM_QUEUES_MAX];	 /* doorbells of a queue, at the last step */
 	char why[ENGINE_WHY_BYTES];	 /* there are no vCPUs to see, or "" */
 };
 
@@ -87,15 +91,20 @@ static const struct vcpu *vcpu_of(const struct vhost_queue *queue)
 
 /* Take over what BPF saw, if it is a vCPU: a thread of the front-end's rings on its behalf at
  * times. */
-static void take_kickers(struct steer *steer)
+static bool take_kickers(struct steer *steer)
 {
+	bool changed = false;
+
 	for (uint32_t i = 0; i < steer->vm->options.queues; i++) {
 		const struct vhost_queue *queue = &steer->vm->queues[i];
 		uint32_t thread = is_direct(queue) ? load_once(&queue->direct->kicker) : 0;
 
-		if (vcpus_find(steer->vcpus, thread))
-			steer->kickers[i] = thread;
+		if (steer->kickers[i] == thread || !vcpus_find(steer->vcpus, thread))
+			continue;
+		steer->kickers[i] = thread;
+		changed = true;
 	}
+	return changed;
 }
 
 /* Tell BPF where to look. */
@@ -139,24 +148,32 @@ static int load_kicker(struct steer *steer)
 	return 0;
 }
 
-static bool any_unknown(const struct vm *vm)
+/* Whether doorbells were rung since the last step by nobody knows whom. */
+static bool any_unknown(struct steer *steer)
 {
-	for (uint32_t i = 0; i < vm->options.queues; i++)
-		if (is_direct(&vm->queues[i]) && !vcpu_of(&vm->queues[i]))
-			return true;
-	return false;
+	bool unknown = false;
+
+	for (uint32_t i = 0; i < steer->vm->options.queues; i++) {
+		const struct vhost_queue *queue = &steer->vm->queues[i];
+		uint64_t kicks = vhost_queue_counters(queue).kicks;
+
+		unknown |= is_direct(queue) && kicks != steer->kicks[i] && !vcpu_of(queue);
+		steer->kicks[i] = kicks;
+	}
+	return unknown;
 }
 
 /* For a step, when a queue's is not known, and now and then, as the guest may change it. */
 static void learn(struct steer *steer)
 {
 	const struct vm_options *options = &steer->vm->options;
+	bool unknown = any_unknown(steer);
 	int err = 0;
 
 	bpf_link__destroy(steer->learning);
 	steer->learning = NULL;
 	if (!steer->vm->maps || !(options->wake_halted || options->merge_preempted) ||
-	    (steer->learned++ % LEARN_STEPS && !any_unknown(steer->vm)))
+	    (steer->learned++ % LEARN_STEPS && !unknown))
 		return;
 	if (!steer->kicker)
 		err = load_kicker(steer);
@@ -174,19 +191,34 @@ static bool may_place(const struct vm *vm)
 	return vm->options.placement && vm->options.cpus[0] < 0;
 }
 
+/* A thread that wakes often is what we are here to avoid: the less there is to do, the later the
+ * next step. */
+static void wait_longer(struct steer *steer, uint64_t most_us)
+{
+	steer->delay_us = min(steer->delay_us * 2, most_us);
+}
+
 static void step(struct steer *steer)
 {
+	uint64_t moves = steer->place.moves;
+	bool changed;
+
 	if (!look(steer)) {
 		place_end(&steer->place);
+		wait_longer(steer, BLIND_US);
 		return;
 	}
-	take_kickers(steer);
+	changed = take_kickers(steer);
 	learn(steer);
 	show_queues(steer);
 	if (may_place(steer->vm))
 		place_step(&steer->place, steer->vcpus, &steer->irqs);
 	else
 		place_end(&steer->place);
+	if (changed || steer->learning || steer->place.moves != moves)
+		steer->delay_us = STEP_US;
+	else
+		wait_longer(steer, STEP_MAX_US);
 }
 
 /* Whether anything was done since the last step. */
@@ -202,16 +234,22 @@ static bool was_busy(struct steer *steer)
 	return busy;
 }
 
+static void arm(struct steer *steer)
+{
+	sd_event_source_set_time(steer->timer, clock_ns(CLOCK_MONOTONIC) / 1000 + steer->delay_us);
+	sd_event_source_set_enabled(steer->timer, SD_EVENT_ONESHOT);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct steer *steer = data;
-	bool busy = was_busy(steer), gone = steer->front && !steer->vm->connected;
 
-	(void)usec;
-	if (busy || gone || steer->learning)
+	(void)source, (void)usec;
+	if (was_busy(steer) || steer->learning)
 		step(steer);
-	sd_event_source_set_time(source, clock_ns(CLOCK_MONOTONIC) / 1000 + STEP_US);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	else
+		wait_longer(steer, steer->vm->connected ? STEP_MAX_US : BLIND_US);
+	arm(steer);
 	return 0;
 }
 
@@ -223,6 +261,7 @@ int steer_open(sd_event *event, struct vm *vm)
 	if (!steer)
 		return -ENOMEM;
 	steer->vm = vm;
+	steer->delay_us = STEP_US;
 	drive_irqs_find(vm->backend.disk_number, &steer->irqs);
 	err = sd_event_add_time_relative(event, &steer->timer, CLOCK_MONOTONIC, STEP_US,
 					 ACCURACY_US, on_timer, steer);
@@ -232,6 +271,18 @@ int steer_open(sd_event *event, struct vm *vm)
 	}
 	vm->steer = steer;
 	return 0;
+}
+
+void steer_front_changed(struct vm *vm)
+{
+	struct steer *steer = vm->steer;
+
+	if (!steer)
+		return;
+	if (!vm->connected && !look(steer))
+		place_end(&steer->place);
+	steer->delay_us = STEP_US;
+	arm(steer);
 }
 
 void steer_close(struct vm *vm)

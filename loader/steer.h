@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Steering, the slow part: once a second, while a VM does I/O, look at its vCPUs (vcpu.h), learn
- * which of them rings which queue, tell BPF where to look when it decides about interrupts
- * (bpf/direct_complete.h), and keep threads off their CPUs (place.h). Without it everything works.
- * Control thread only.
+ * Steering, the slow part: every one to four seconds, while a VM does I/O, look at its vCPUs
+ * (vcpu.h), learn which of them rings which queue, tell BPF where to look when it decides about
+ * interrupts (bpf/direct_complete.h), and keep threads off their CPUs (place.h). Without it
+ * everything works. Control thread only.
  */
 #ifndef NVRING_STEER_H
 #define NVRING_STEER_H
@@ -20,6 +20,9 @@ int steer_open(sd_event *event, struct vm *vm);
 
 /* steer_close() - may be called without steer_open() */
 void steer_close(struct vm *vm);
+
+/* steer_front_changed() - a front-end has connected, or left */
+void steer_front_changed(struct vm *vm);
 
 /* Switches, from now on. */
 void steer_set_wake_halted(struct vm *vm, bool on);

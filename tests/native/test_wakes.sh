@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 . tests/lib/daemon.sh
 engine=poller
 window=3 # s
+settle=3 # s, in which programs are loaded, and the doorbells' threads looked for
 
 # switches: of the daemon's threads so far, without those that live in the kernel
 switches() {
@@ -27,8 +28,8 @@ wakes() {
 	local before after iops requests
 
 	build/tests/front/loadgen --socket "$socket" --depth "$1" --sleep --event-idx --json \
-		--seconds $((window + 2)) >"$dir/load" &
-	sleep 1
+		--seconds $((window + settle + 1)) >"$dir/load" &
+	sleep $settle
 	before=$(switches)
 	sleep $window
 	after=$(switches)
