@@ -276,6 +276,14 @@ check "block: a second daemon is refused" refuses 'in use' --device /dev/loop0
 ends block
 check "block: the device is as the model" like_model /dev/loop0
 check "block: and so is its file" cmp "$model" "$dir/disk.img"
+daemon_start --device /dev/loop0 --control "$dir/control"
+truncate -s 72M "$dir/disk.img" "$model"
+losetup --set-capacity /dev/loop0
+check "block, grown: it is served" test "$(build/nvring resize --control "$dir/control")" = "75497472 bytes"
+check "block, grown: the guest sees its size" config_says 'sectors 147456'
+check "block, grown: what is new is written" put 131072 1M
+check "block, grown: and read" got 130048 2M
+ends "block, grown"
 daemon_start --device /dev/loop0 --read-only
 check "block, read-only: a write fails" write_fails 8 4096
 check "block, read-only: zeroing fails" answers IOERR zero 8 8
@@ -330,8 +338,8 @@ check "image: a second daemon is refused" \
 	refuses 'another process serves these bytes' --image "$image"
 ends image
 check "image: holds what the model does" cmp "$model" "$image"
-check "image: another size is refused" refuses 'has 67108864 bytes' --image "$image" --size 32M
-recovers --image "$image" --size 64M
+check "image: a larger size is refused" refuses 'has 67108864 bytes' --image "$image" --size 128M
+recovers --image "$image" --size 32M # as when it has grown since
 ok $? "a killed daemon's successor serves the image at once"
 ends image
 daemon_start --image "$image" --read-only
