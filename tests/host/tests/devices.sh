@@ -284,6 +284,8 @@ check "block, grown: the guest sees its size" config_says 'sectors 147456'
 check "block, grown: what is new is written" put 131072 1M
 check "block, grown: and read" got 130048 2M
 ends "block, grown"
+truncate -s 64M "$dir/disk.img" "$model"
+losetup --set-capacity /dev/loop0
 daemon_start --device /dev/loop0 --read-only
 check "block, read-only: a write fails" write_fails 8 4096
 check "block, read-only: zeroing fails" answers IOERR zero 8 8
