@@ -20,13 +20,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
 
+	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &settings->target;
 		state->child_inputs[1] = &settings->disk;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -10,12 +10,10 @@
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
+	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = state->input;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

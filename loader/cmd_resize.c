@@ -38,13 +38,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				   "with K, M, G or T",
 				   argument);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
-		return 0;
-	case ARGP_KEY_END:
-		if (!settings->target.control && !settings->target.vm)
-			argp_error(state, "--vm NAME or --control PATH is wanted");
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -52,7 +45,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 int cmd_resize(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { .argp = &target_any_argp }, { 0 } };
+	static const struct argp_child children[] = { { .argp = &target_one_argp }, { 0 } };
 	const struct argp argp = {
 		.options = options,
 		.parser = parse_option,

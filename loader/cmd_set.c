@@ -102,9 +102,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_SPIN_US:
 		settings->spin_us = number(state, "spin-us", argument, VM_SPIN_US_MAX);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is no option", argument);
-		return 0;
 	case ARGP_KEY_END:
 		check(state, settings);
 		return 0;

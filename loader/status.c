@@ -113,7 +113,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_text(top, "confinement", privileges_confinement());
 	add_cgroup(top, vm);
 	json_object_object_add(top, "limits", vm_limits_json(vm));
-	json_add_bool(top, "connected", vm->connected);
+	json_add_bool(top, "connected", vm->front);
 	json_add_text(top, "engine", engine_name(vm->options.engine));
 	json_add_bool(top, "moderation", vm->options.moderation);
 	json_add_number(top, "spin_us", vm->options.spin_us);

@@ -56,9 +56,9 @@ static bool look(struct steer *steer)
 	struct vm *vm = steer->vm;
 	int err;
 
-	if (!vm->connected || vm->front_pid != steer->front)
+	if (!vm->front || vm->front_pid != steer->front)
 		forget(steer);
-	if (!vm->connected)
+	if (!vm->front)
 		return false;
 	/* What was refused once is, until another one comes. */
 	if (!steer->front) {
@@ -248,7 +248,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	if (was_busy(steer) || steer->learning)
 		step(steer);
 	else
-		wait_longer(steer, steer->vm->connected ? STEP_MAX_US : BLIND_US);
+		wait_longer(steer, steer->vm->front ? STEP_MAX_US : BLIND_US);
 	arm(steer);
 	return 0;
 }
@@ -279,7 +279,7 @@ void steer_front_changed(struct vm *vm)
 
 	if (!steer)
 		return;
-	if (!vm->connected && !look(steer))
+	if (!vm->front && !look(steer))
 		place_end(&steer->place);
 	steer->delay_us = STEP_US;
 	arm(steer);

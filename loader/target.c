@@ -57,6 +57,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_CONTROL:
 		target->control = argument;
 		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is no option", argument);
+		return 0;
 	case ARGP_KEY_END:
 		if (target->vm && (target->control || target->all))
 			argp_error(state, "--vm names one VM: no other option does");
@@ -75,6 +78,15 @@ static error_t parse_vms_option(int key, char *argument, struct argp_state *stat
 	return parse_option(key, argument, state);
 }
 
+static error_t parse_one_option(int key, char *argument, struct argp_state *state)
+{
+	const struct target *target = state->input;
+
+	if (key == ARGP_KEY_END && !target->vm && !target->control)
+		argp_error(state, "--vm NAME or --control PATH is wanted");
+	return parse_option(key, argument, state);
+}
+
 static error_t parse_vm_option(int key, char *argument, struct argp_state *state)
 {
 	const struct target *target = state->input;
@@ -88,6 +100,7 @@ const struct argp target_manager_argp = { .options = manager_rows, .parser = par
 const struct argp target_vm_argp = { .options = vm_rows, .parser = parse_vm_option };
 const struct argp target_vms_argp = { .options = vms_rows, .parser = parse_vms_option };
 const struct argp target_any_argp = { .options = any_rows, .parser = parse_option };
+const struct argp target_one_argp = { .options = any_rows, .parser = parse_one_option };
 
 const char *target_manager(struct target *target)
 {

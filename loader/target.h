@@ -18,11 +18,13 @@ struct target {
 	char path[VM_DIR_PATH];
 };
 
-/* Child parsers, each with options for one kind of command; the input is a struct target. */
+/* Child parsers, each with options for one kind of command; the input is a struct target. Operands
+ * that the command does not take itself are refused. */
 extern const struct argp target_manager_argp; /* --runtime-dir */
 extern const struct argp target_vm_argp;      /* and --vm */
 extern const struct argp target_vms_argp;     /* and --vm or --all: one of them is wanted */
 extern const struct argp target_any_argp;     /* and --vm, --control */
+extern const struct argp target_one_argp;     /* likewise: one of them is wanted */
 
 /* target_manager() - path of the manager's control socket; ends the program when it is too long */
 const char *target_manager(struct target *target);

@@ -41,7 +41,6 @@ void vhost_user_connect(struct vhost_user *connection, int fd)
 {
 	connection->fd = fd;
 	connection->protocol = 0;
-	connection->vm->connected = true;
 	connection->vm->front = connection;
 	next_message(connection);
 }
@@ -51,7 +50,6 @@ void vhost_user_disconnect(struct vhost_user *connection)
 	if (connection->fd < 0)
 		return;
 	vm_reset(connection->vm, VM_RESET_GONE);
-	connection->vm->connected = false;
 	connection->vm->front = NULL;
 	next_message(connection);
 	connection->fd = fd_close(connection->fd);

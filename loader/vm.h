@@ -54,7 +54,6 @@ struct vm {
 	uint8_t status;		  /* virtio device status, §2.1 */
 	bool write_through;	  /* the guest chose it in configuration space */
 	struct vhost_user *front; /* its connection, NULL without */
-	bool connected;		  /* a front-end is */
 	bool memory_seen;	  /* a memory table was set: queues may start */
 
 	void *inflight_area;
