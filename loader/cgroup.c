@@ -2,6 +2,7 @@
 #include "cgroup.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <string.h>
@@ -61,18 +62,40 @@ static bool find_mount(const char *path, struct mount *ret_mount)
 	return found;
 }
 
+/* As realpath(3), or the only directory that a pattern names; 0 or -errno. Backslashes are as in
+ * names of units: no escapes. */
+static int resolve(const char *path, char ret_folder[PATH_MAX])
+{
+	glob_t found;
+	int err;
+
+	if (realpath(path, ret_folder))
+		return 0;
+	err = -errno;
+	if (!strpbrk(path, "*?[") || glob(path, GLOB_NOESCAPE | GLOB_NOSORT, NULL, &found))
+		return err;
+	if (found.gl_pathc > 1)
+		err = -ENOTUNIQ;
+	else
+		err = realpath(found.gl_pathv[0], ret_folder) ? 0 : -errno;
+	globfree(&found);
+	return err;
+}
+
 /* Where its directory is; 0 or -errno. */
 static int find_folder(const char *path, struct mount *ret_mount, char ret_folder[PATH_MAX])
 {
 	char joined[2 * PATH_MAX];
+	int err;
 
-	if (path[0] == '/' && realpath(path, ret_folder) && find_mount(ret_folder, ret_mount))
+	if (path[0] == '/' && !resolve(path, ret_folder) && find_mount(ret_folder, ret_mount))
 		return 0;
 	if (!find_mount(NULL, ret_mount))
 		return -ENODEV;
 	snprintf(joined, sizeof(joined), "%s/%s", ret_mount->point, path);
-	if (!realpath(joined, ret_folder))
-		return -errno;
+	err = resolve(joined, ret_folder);
+	if (err)
+		return err;
 	return find_mount(ret_folder, ret_mount) ? 0 : -EXDEV;
 }
 
@@ -93,6 +116,8 @@ static int refuse(const char *path, int err)
 		log_error("--cgroup %s: no such cgroup; it must exist before, as a scope of "
 			  "libvirt or systemd-run does",
 			  path);
+	else if (err == -ENOTUNIQ)
+		log_error("--cgroup %s: there are several; a VM has one", path);
 	else if (err == -EXDEV)
 		log_error("--cgroup %s: is not within a mount of cgroup2", path);
 	else if (err == -EINVAL)

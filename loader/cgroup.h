@@ -26,7 +26,8 @@ struct cgroup {
 
 /**
  * cgroup_open() - find a cgroup
- * @path: of its directory, or relative to the cgroup2 mount, with or without a slash before it
+ * @path: of its directory, or relative to the cgroup2 mount, with or without a slash before it; a
+ *	pattern, glob(7), names the only one it fits
  * @ret_cgroup: set; free with cgroup_close()
  *
  * Return: 0 or -errno; the cause and the mend are logged.

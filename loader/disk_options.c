@@ -81,8 +81,9 @@ static const struct argp_option rows[] = {
 	  "reporting or virtio-mem",
 	  4 },
 	{ "cgroup", OPT_CGROUP, "PATH", 0,
-	  "the VM's cgroup (v2): only a process in it may connect; while one is, this one is "
-	  "there, too",
+	  "the VM's cgroup (v2), or a pattern that it fits: only a process in it may connect; "
+	  "while "
+	  "one is, this one is there, too",
 	  4 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "log more", 4 },
 	{ 0 },

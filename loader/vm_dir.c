@@ -4,11 +4,15 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <json.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "unix_socket.h"
 #include "util.h"
 
 #define SETTINGS_MAX (1 << 16) /* bytes */
@@ -122,4 +126,26 @@ int vm_dir_lock(const struct vm_dir *dir)
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	return fd_steal(&fd);
+}
+
+int vm_dir_process(const struct vm_dir *dir, pid_t *ret_pid)
+{
+	_cleanup_close_ int fd = unix_socket_connect(dir->control, 1), pidfd = -1;
+	struct pollfd poll_fd = { .fd = fd };
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+
+	if (fd < 0)
+		return fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return -errno;
+	if (peer.uid && peer.uid != geteuid())
+		return -EPERM;
+	pidfd = pidfd_open(peer.pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	if (poll(&poll_fd, 1, 0) < 0 || poll_fd.revents & (POLLHUP | POLLERR))
+		return -ECONNRESET;
+	*ret_pid = peer.pid;
+	return fd_steal(&pidfd);
 }

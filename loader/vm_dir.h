@@ -13,6 +13,7 @@
 #ifndef NVRING_VM_DIR_H
 #define NVRING_VM_DIR_H
 
+#include <sys/types.h>
 #include <sys/un.h>
 
 #define RUNTIME_DIR "/run/nvring"
@@ -76,5 +77,15 @@ void vm_dir_remove(const struct vm_dir *dir);
  * lives; -EBUSY while one does, or -errno.
  */
 int vm_dir_lock(const struct vm_dir *dir);
+
+/**
+ * vm_dir_process() - the process that listens at the control socket
+ * @dir: the VM's
+ * @ret_pid: set
+ *
+ * A connection tells its pid, and as long as the connection holds, the pid is not another's.
+ * Return: its pidfd, or -errno.
+ */
+int vm_dir_process(const struct vm_dir *dir, pid_t *ret_pid);
 
 #endif

@@ -26,6 +26,7 @@
 #define DELAY_US     100000ULL	 /* before a second start that is early; doubled with each more */
 #define DELAY_MAX_US 5000000ULL	 /* the longest */
 #define STEADY_US    10000000ULL /* who served so long is started again at once */
+#define CGROUP_US    2000000ULL	 /* between looks for a cgroup that is not there */
 
 static void start_or_find(struct vm_process *vm);
 static void ended(struct vm_process *vm, const char *how);
@@ -47,7 +48,7 @@ const char *vm_process_state_name(const struct vm_process *vm)
 	case VM_STOPPING:
 		return "stopping";
 	case VM_WAITING:
-		return vm->failed ? "failed" : "restarting";
+		return vm->absent ? "waiting" : vm->failed ? "failed" : "restarting";
 	default:
 		return "?";
 	}
@@ -140,32 +141,6 @@ static void ask_to_end(struct vm_process *vm)
 }
 
 /*
- * The process that listens at the control socket: a connection tells its pid, and as long as the
- * connection holds, the pid is not another's. Return: its pidfd, or -errno.
- */
-static int find_process(const struct vm_process *vm, pid_t *ret_pid)
-{
-	_cleanup_close_ int fd = unix_socket_connect(vm->dir.control, 1), pidfd = -1;
-	struct pollfd poll_fd = { .fd = fd };
-	struct ucred peer = { 0 };
-	socklen_t size = sizeof(peer);
-
-	if (fd < 0)
-		return fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-		return -errno;
-	if (peer.uid && peer.uid != geteuid())
-		return -EPERM;
-	pidfd = pidfd_open(peer.pid, 0);
-	if (pidfd < 0)
-		return -errno;
-	if (poll(&poll_fd, 1, 0) < 0 || poll_fd.revents & (POLLHUP | POLLERR))
-		return -ECONNRESET;
-	*ret_pid = peer.pid;
-	return fd_steal(&pidfd);
-}
-
-/*
  * Have the socket that front-ends connect to, as if we had started the process: who connects while
  * the next one starts then waits, and is not refused. Without it (Yama, or an older process) a new
  * socket is made, and front-ends connect again after a moment.
@@ -194,7 +169,7 @@ static void fetch(const struct vm_process *vm)
 static void find(struct vm_process *vm)
 {
 	pid_t pid = 0;
-	int pidfd = find_process(vm, &pid);
+	int pidfd = vm_dir_process(&vm->dir, &pid);
 
 	if (pidfd < 0 || watch(vm, pid, pidfd)) {
 		arm(vm, min(LOOK_US << min(vm->looks++, 16U), LOOK_MAX_US));
@@ -255,6 +230,43 @@ static int start(struct vm_process *vm, int lock_fd)
 	return 0;
 }
 
+static void take_changes(struct vm_process *vm)
+{
+	if (!vm->changed)
+		return;
+	json_object_put(vm->options);
+	vm->options = steal_pointer(&vm->changed);
+	if (vm_process_save(vm))
+		log_error("%s: its settings cannot be written: %m", vm->name);
+}
+
+static const char *cgroup_name(const struct vm_process *vm)
+{
+	return json_object_get_string(json_object_object_get(vm->options, "cgroup"));
+}
+
+/* A VM that has a file, and is off: nothing is started, nor is that a failure. Who connects
+ * meanwhile waits, too. */
+static bool await_cgroup(struct vm_process *vm)
+{
+	bool known = vm->absent;
+	char folder[PATH_MAX];
+
+	if (known)
+		take_changes(vm);
+	vm->absent = vm->file && cgroup_name(vm) &&
+		     cgroup_find(cgroup_name(vm), folder) == -ENOENT && !vm_process_listen(vm);
+	if (!vm->absent)
+		return false;
+	vm->state = VM_WAITING;
+	snprintf(vm->cause, sizeof(vm->cause), "there is no cgroup %.200s yet", cgroup_name(vm));
+	if (!known)
+		manager_event(vm->manager, vm->name, "waiting", vm->cause);
+	rpc_finish_failed(steal_pointer(&vm->waiter), "%s waits: %s", vm->name, vm->cause);
+	arm(vm, CGROUP_US);
+	return true;
+}
+
 static void start_or_find(struct vm_process *vm)
 {
 	_cleanup_close_ int lock_fd = vm_dir_lock(&vm->dir);
@@ -270,21 +282,13 @@ static void start_or_find(struct vm_process *vm)
 		ended(vm, "");
 		return;
 	}
+	if (await_cgroup(vm))
+		return;
 	err = lock_fd < 0 ? lock_fd : start(vm, lock_fd);
 	if (!err)
 		return;
 	snprintf(how, sizeof(how), "its process cannot be started: %s", strerror(-err));
 	ended(vm, how);
-}
-
-static void take_changes(struct vm_process *vm)
-{
-	if (!vm->changed)
-		return;
-	json_object_put(vm->options);
-	vm->options = steal_pointer(&vm->changed);
-	if (vm_process_save(vm))
-		log_error("%s: its settings cannot be written: %m", vm->name);
 }
 
 static uint64_t delay_us(const struct vm_process *vm)
@@ -334,15 +338,15 @@ static void ended(struct vm_process *vm, const char *how)
 	bool served = vm->state == VM_SERVING || vm->state == VM_STOPPING;
 	const char *cause = *vm->said && !served ? vm->said : how;
 	bool known = vm->failed && !served && !strcmp(cause, vm->cause);
-	const char *cgroup = json_object_get_string(json_object_object_get(vm->options, "cgroup"));
 
-	if (cgroup)
-		cgroup_member_sweep(cgroup);
+	if (cgroup_name(vm))
+		cgroup_member_sweep(cgroup_name(vm));
 	if (vm->leaving) {
 		detached(vm);
 		return;
 	}
-	if (vm->again && served) {
+	if ((vm->again && served) || vm->gone) {
+		vm->gone = false;
 		vm->again = false;
 		take_changes(vm);
 		vm_process_start(vm);
@@ -400,7 +404,8 @@ static void cgroup_is_gone(struct vm_process *vm)
 	if (vm->state == VM_STARTING && (vm->fresh || vm->file))
 		return; /* it was not there: that is told as any cause */
 	manager_event(vm->manager, vm->name, "gone", "its cgroup was removed");
-	if (vm->file)
+	vm->gone = vm->file != NULL;
+	if (vm->gone)
 		return;
 	vm->leaving = true;
 	vm_dir_forget(&vm->dir);

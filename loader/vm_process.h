@@ -5,7 +5,8 @@
  *	STARTING → SERVING → (dies) → WAITING → STARTING ...      SERVING → STOPPING → gone
  *
  * A process that dies is started again, at once when it had served for a while, later and later
- * when it had not.
+ * when it had not. That of a VM which has a file and is off, so that its cgroup is not there, is
+ * started when it is.
  */
 #ifndef NVRING_VM_PROCESS_H
 #define NVRING_VM_PROCESS_H
@@ -41,6 +42,8 @@ struct vm_process {
 	bool failed;		/* it ended before it served */
 	bool leaving;		/* it is to end for good */
 	bool again;		/* an operator wants it started again */
+	bool gone;		/* it ends as the VM's cgroup was removed */
+	bool absent;		/* it waits until there is such a cgroup */
 	int listen_fd;		/* where the front-end connects, -1: the process alone has it */
 	int pidfd;		/* -1 without a process */
 	pid_t pid;		/* 0 without */

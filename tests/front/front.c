@@ -50,7 +50,7 @@ void front_connect(struct front *front, const char *path)
 	front->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (front->socket < 0)
 		die("socket: %s", strerror(errno));
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 6000; i++) { /* 30 s */
 		if (!connect(front->socket, (struct sockaddr *)&address, sizeof(address)))
 			return;
 		nanosleep(&pause, NULL);

@@ -115,6 +115,9 @@ mkdir "$cgroups/$vm/child" "$cgroups/${vm}0"
 check "named by its directory" named "$cgroups/$vm"
 check "named as /proc has it" named "/$vm"
 check "named relative to the mount" named "$vm/"
+check "named by a pattern that fits no other" named "*-test-${$}"
+check "a pattern that fits two" wrong "$vm*" 'there are several'
+check "a pattern that fits none" wrong "*-$vm" 'must exist before'
 check "a missing one" wrong "$vm/none" 'must exist before'
 check "the root" wrong / "name the VM's own"
 check "what is none" wrong /etc 'no such cgroup'
@@ -148,7 +151,9 @@ ended
 ok $? "when the cgroup is removed, the daemon ends, and well"
 check "and says why" grep -q 'the cgroup is gone' "$daemon_log"
 check "its socket is gone" test ! -e "$socket"
-# The same for the manager's VMs.
+# The same for the manager's VMs, by a pattern: libvirt numbers its scopes anew at each start.
+numbered=$vm
+vm=$numbered'\x2d1'
 mkdir "$cgroups/$vm" "$dir/conf"
 build/nvring daemon --runtime-dir "$dir/run" --config-dir "$dir/conf" 2>"$dir/manager" &
 manager=$!
@@ -158,16 +163,20 @@ for _ in $(seq 100); do
 done
 socket=$dir/run/vm/a/disk.sock
 # From a file: it stays attached when its cgroup goes.
-printf '%s\n' 'null = 64M' 'queues = 1' "cgroup = $vm" >"$dir/conf/a.conf"
+printf '%s\n' 'null = 64M' 'queues = 1' "cgroup = $numbered"'\x2d*' >"$dir/conf/a.conf"
 check "a VM's file names a cgroup" nv reload
 check "it is served" state serving
-check "status says so" grep -q "^cgroup .*$vm; process in $home\$" <(nv status a)
+check "status says so" grep -q "^cgroup .*${vm//\\/.}; process in $home\$" <(nv status a)
 check "one in it connects" load "$vm"
 ok $((! $(load '' >"$dir/outside" 2>&1; echo $?))) "one outside does not"
 gone "$vm"
-check "when the cgroup is removed, it is not served" state failed restarting starting
+check "when the cgroup is removed, it waits for the next" state waiting
+sed -i 's/64M/32M/' "$dir/conf/a.conf"
+nv reload >"$dir/reload"
+vm=$numbered'\x2d2'
 mkdir "$cgroups/$vm"
-check "when there is such a one again, it is" state serving
+check "when there is one again that its pattern fits, it is" state serving
+check "with what changed in its file meanwhile" test "$(nv status a --json | jq .disk.bytes)" = 33554432
 check "and one in it connects" load "$vm"
 check "we are where we were" test "$(sed -n 's/^0:://p' /proc/self/cgroup)" = "$home"
 tap_done
