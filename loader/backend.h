@@ -30,7 +30,7 @@ struct backend {
 	struct disk disk;
 	int fd;		   /* for io_uring; -1 for DISK_NULL */
 	int claim_fd;	   /* block device held O_EXCL while it is served, or -1 */
-	bool fixed;	   /* a range: what it is of may grow, it does not */
+	bool fixed;	   /* a range or partition: what it is of may grow, it does not */
 	dev_t disk_number; /* of the whole disk behind it, as io.max names it; 0: none is known */
 	char path[256];
 	char description[256]; /* one line for people */
@@ -70,6 +70,9 @@ int backend_nvme_open(const struct backend_options *options, const char *name,
 int backend_block_open(const struct backend_options *options, const char *name,
 		       struct backend *backend);
 int backend_file_open(const struct backend_options *options, struct backend *backend);
+
+/* backend_nvme_bytes() - what the namespace has now; 0 or -errno, -ESTALE: it was formatted anew */
+int backend_nvme_bytes(const struct backend *backend, uint64_t *ret_bytes);
 
 /* backend_nvme_serves() - whether a device of this name is, or lies on, an NVMe namespace */
 bool backend_nvme_serves(const char *name);

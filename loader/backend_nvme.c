@@ -235,6 +235,22 @@ static int narrow(const struct namespace *names, struct disk *disk)
 	return 0;
 }
 
+int backend_nvme_bytes(const struct backend *backend, uint64_t *ret_bytes)
+{
+	const struct disk *disk = &backend->disk;
+	struct nvme_id_ns ns;
+	uint8_t index;
+	int err = nvme_identify_ns(backend->fd, disk->nsid, &ns);
+
+	if (err)
+		return err < 0 ? -errno : -EIO;
+	nvme_id_ns_flbas_to_lbaf_inuse(ns.flbas, &index);
+	if (ns.lbaf[index].ds != disk->block_shift || le16_to_cpu(ns.lbaf[index].ms))
+		return -ESTALE; /* formatted anew meanwhile */
+	*ret_bytes = le64_to_cpu(ns.nsze) << disk->block_shift;
+	return 0;
+}
+
 static dev_t disk_number(const struct namespace *names)
 {
 	char text[64];
@@ -269,6 +285,7 @@ int backend_nvme_open(const struct backend_options *options, const char *name,
 		err = claim(options, &names, backend);
 	if (err)
 		return err;
+	backend->fixed = names.partition[0];
 	backend->disk_number = disk_number(&names);
 	snprintf(backend->path, sizeof(backend->path), "%s", path);
 	snprintf(backend->description, sizeof(backend->description),

@@ -27,6 +27,8 @@ static int measure(const struct backend *backend, uint64_t *ret_bytes)
 {
 	struct stat st;
 
+	if (backend->disk.kind == DISK_NVME)
+		return backend_nvme_bytes(backend, ret_bytes);
 	if (backend->disk.kind == DISK_BLOCK)
 		return ioctl(backend->fd, BLKGETSIZE64, ret_bytes) ? -errno : 0;
 	if (fstat(backend->fd, &st))
@@ -37,8 +39,7 @@ static int measure(const struct backend *backend, uint64_t *ret_bytes)
 
 static bool can_grow(const struct backend *backend)
 {
-	return !backend->fixed &&
-	       (backend->disk.kind == DISK_FILE || backend->disk.kind == DISK_BLOCK);
+	return !backend->fixed && backend->disk.kind != DISK_NULL;
 }
 
 /* The sectors to serve from now on, theirs and ours; those of a file are made. 0 or -errno. */
@@ -50,10 +51,11 @@ static int grow(const struct backend *backend, uint64_t bytes, uint64_t *ret_sec
 	int err;
 
 	if (!can_grow(backend))
-		return refuse(ret_why, -EOPNOTSUPP,
-			      "%s: a namespace, a partition, a range and a null disk stay as long "
-			      "as they are; a file or a block device can grow",
-			      backend->path);
+		return refuse(
+			ret_why, -EOPNOTSUPP,
+			"%s: a partition, a range and a null disk stay as long as they are; a "
+			"namespace, a block device or a file can grow",
+			backend->path);
 	if (bytes && disk->kind != DISK_FILE)
 		return refuse(
 			ret_why, -EINVAL,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A disk that grows while it is served: files and block devices. A namespace, a partition and a
+ * A disk that grows while it is served: namespaces, block devices and files. A partition and a
  * range are as long as they were given; nothing shrinks, as the guest may be using its end.
  */
 #ifndef NVRING_RESIZE_H

@@ -300,8 +300,38 @@ ends "block, range, buffered"
 check "block, range, buffered: the device is as the model" like_model /dev/loop0
 base=0
 
-# A device whose I/O takes longer than a killed daemon's end.
+# A namespace that grows, as on an array: the kernel's own NVMe target has it.
 mount -t configfs config /sys/kernel/config
+target=/sys/kernel/config/nvmet
+mkdir $target/subsystems/grows
+echo 1 >$target/subsystems/grows/attr_allow_any_host
+mkdir $target/subsystems/grows/namespaces/1 $target/ports/1
+truncate -s 64M "$dir/disk.img"
+echo "$dir/disk.img" >$target/subsystems/grows/namespaces/1/device_path
+echo 1 >$target/subsystems/grows/namespaces/1/enable
+echo loop >$target/ports/1/addr_trtype
+ln -s $target/subsystems/grows $target/ports/1/subsystems/grows
+host=$(cat /proc/sys/kernel/random/uuid)
+nvme connect --transport loop --nqn grows --hostid "$host" \
+	--hostnqn "nqn.2014-08.org.nvmexpress:uuid:$host" >&2
+for _ in $(seq 100); do
+	[ ! -c /dev/ng1n1 ] || break
+	sleep 0.1
+done
+daemon_start --device /dev/ng1n1 --control "$dir/control"
+check "namespace, grown: served by passthrough" grep -q 'NVMe passthrough on /dev/ng1n1' "$daemon_log"
+make_model /dev/nvme1n1
+truncate -s 72M "$dir/disk.img" "$model"
+check "namespace, grown: it is served" test "$(build/nvring resize --control "$dir/control")" = "75497472 bytes"
+check "namespace, grown: the guest sees its size" config_says 'sectors 147456'
+check "namespace, grown: what is new is written" put 131072 1M
+check "namespace, grown: and read" got 130048 2M
+truncate -s 70M "$dir/disk.img"
+build/nvring resize --control "$dir/control" 2>"$dir/refused"
+check "namespace, grown: none shrinks" grep -q 'disks grow only' "$dir/refused"
+ends "namespace, grown"
+
+# A device whose I/O takes longer than a killed daemon's end.
 slow=/sys/kernel/config/nullb/slow
 mkdir $slow
 echo 64 >$slow/size
