@@ -29,6 +29,7 @@ struct settings {
 
 enum option_key {
 	OPT_ONCE = 0x100,
+	OPT_STEERING,
 };
 
 static const struct argp_option options[] = {
@@ -36,6 +37,8 @@ static const struct argp_option options[] = {
 	{ "batch", 'b', NULL, 0, "plain lines, as when stdout is no terminal", 0 },
 	{ "iterations", 'n', "N", 0, "end after N views", 0 },
 	{ "once", OPT_ONCE, NULL, 0, "-b -n 1", 0 },
+	{ "steering", OPT_STEERING, NULL, 0,
+	  "vCPUs, what is made of them, and CPUs, in place of what is done", 0 },
 	{ 0 },
 };
 
@@ -66,6 +69,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'b':
 		settings->batch = true;
+		return 0;
+	case OPT_STEERING:
+		settings->top.steering = true;
 		return 0;
 	case OPT_ONCE:
 		settings->batch = true;
@@ -126,6 +132,9 @@ static bool act(struct top *top, int key)
 	case 'n':
 	case 'i':
 		top->by_name = key == 'n';
+		return true;
+	case 's':
+		top->steering = !top->steering;
 		return true;
 	case 'u':
 		top->queues = !top->queues;

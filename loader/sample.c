@@ -23,6 +23,27 @@ static void text_of(struct json_object *object, const char *key, char *ret_text,
 			*c = '?';
 }
 
+/* The queue's vCPU, among those of the status. */
+static void parse_vcpu(struct json_object *vcpus, struct json_object *object,
+		       struct sample_queue *queue)
+{
+	size_t count =
+		json_object_is_type(vcpus, json_type_array) ? json_object_array_length(vcpus) : 0;
+
+	queue->vcpu = queue->cpu = -1;
+	if (!json_object_object_get(object, "vcpu"))
+		return;
+	queue->vcpu = json_object_get_int(json_object_object_get(object, "vcpu"));
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *vcpu = json_object_array_get_idx(vcpus, i);
+
+		if (json_get_number(vcpu, "vcpu") != (uint64_t)queue->vcpu)
+			continue;
+		text_of(vcpu, "state", queue->state, sizeof(queue->state));
+		queue->cpu = json_object_get_int(json_object_object_get(vcpu, "cpu"));
+	}
+}
+
 static void parse_queue(struct json_object *object, struct sample_queue *queue)
 {
 	struct json_object *latency = json_object_object_get(object, "latency");
@@ -79,13 +100,19 @@ struct sample *sample_parse(struct json_object *status, const char *fallback)
 	text_of(status, "engine", sample->engine, sizeof(sample->engine));
 	parse_limits(json_object_object_get(status, "limits"), sample->limits,
 		     sizeof(sample->limits));
+	text_of(json_object_object_get(status, "placement"), "cpus", sample->placed,
+		sizeof(sample->placed));
 	sample->pid = json_get_number(status, "pid");
 	sample->now_ns = json_get_number(status, "now_ns");
 	sample->connected = json_object_get_boolean(json_object_object_get(status, "connected"));
 	sample->bytes = json_get_number(json_object_object_get(status, "disk"), "bytes");
 	sample->queue_count = (uint32_t)count;
-	for (size_t i = 0; i < count; i++)
-		parse_queue(json_object_array_get_idx(queues, i), &sample->queues[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *queue = json_object_array_get_idx(queues, i);
+
+		parse_queue(queue, &sample->queues[i]);
+		parse_vcpu(json_object_object_get(status, "vcpus"), queue, &sample->queues[i]);
+	}
 	return sample;
 }
 
@@ -113,6 +140,7 @@ static void add_histogram(struct histogram *sum, const struct histogram *histogr
 void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 {
 	memset(ret_sum, 0, sizeof(*ret_sum));
+	ret_sum->vcpu = ret_sum->cpu = -1;
 	for (uint32_t i = 0; i < sample->queue_count; i++) {
 		const struct sample_queue *queue = &sample->queues[i];
 

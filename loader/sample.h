@@ -10,7 +10,8 @@
 
 struct json_object;
 
-#define SAMPLE_NAME_BYTES 64
+#define SAMPLE_NAME_BYTES  64
+#define SAMPLE_STATE_BYTES 16
 
 struct sample_queue {
 	uint64_t index;
@@ -19,10 +20,13 @@ struct sample_queue {
 	char why[STATS_WHY_BYTES];	 /* this engine, or what is wrong with the queue */
 	uint64_t in_flight;
 	uint64_t switches;
-	uint64_t limited_ms; /* it waited for the VM's limits */
-	uint64_t held;	     /* interrupts */
-	uint64_t halted;     /* interrupts that were not held, as the vCPU was halted */
-	uint64_t preempted;  /* completions held longer, as the vCPU was preempted */
+	uint64_t limited_ms;		/* it waited for the VM's limits */
+	uint64_t held;			/* interrupts */
+	uint64_t halted;		/* interrupts that were not held, as the vCPU was halted */
+	uint64_t preempted;		/* completions held longer, as the vCPU was preempted */
+	int vcpu;			/* that rings the doorbell; -1: not known */
+	int cpu;			/* where that is, or was; -1: nowhere yet */
+	char state[SAMPLE_STATE_BYTES]; /* what it does, or empty */
 	struct queue_counters counters;
 	struct histogram read, write, other, kick, interrupt; /* as in struct queue_stats */
 };
@@ -31,6 +35,7 @@ struct sample {
 	char name[SAMPLE_NAME_BYTES];	 /* printable */
 	char engine[STATS_ENGINE_BYTES]; /* asked for */
 	char limits[96];		 /* such as "riops=100 wbps=1048576", or empty */
+	char placed[64];		 /* CPUs that threads are kept on, or empty */
 	uint64_t pid;
 	uint64_t now_ns; /* CLOCK_MONOTONIC of the daemon's host */
 	bool connected;
@@ -56,7 +61,7 @@ struct sample *sample_parse(struct json_object *status, const char *fallback);
  */
 struct sample *sample_take(const char *control);
 
-/* sample_sum() - all queues of a VM as one; its index, engine and why are left out */
+/* sample_sum() - all queues of a VM as one; its index, engine, why and vCPU are left out */
 void sample_sum(const struct sample *sample, struct sample_queue *ret_sum);
 
 /**

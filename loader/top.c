@@ -11,7 +11,7 @@
 
 /* What a line shows: what happened in some time. */
 struct row {
-	const char *vm, *queue, *engine, *why;
+	const char *vm, *queue, *engine, *why, *placed;
 	struct sample_queue did; /* since the sample before */
 	double seconds;
 };
@@ -105,33 +105,77 @@ static void print_latencies(FILE *out, const struct sample_queue *did)
 		print_percentile(out, &all, shares[i]);
 }
 
+/* "0.125", what there was for each request. */
+static void print_share(FILE *out, uint64_t count, uint64_t completed)
+{
+	if (completed)
+		fprintf(out, " %7.3f", (double)count / (double)completed);
+	else
+		fprintf(out, " %7s", "-");
+}
+
+/* "3", or "-" when there is none. */
+static const char *index_text(int index, char ret_text[NUMBER_BYTES])
+{
+	snprintf(ret_text, NUMBER_BYTES, index < 0 ? "-" : "%d", index);
+	return ret_text;
+}
+
+static void print_steering(FILE *out, const struct row *row)
+{
+	const struct sample_queue *did = &row->did;
+	double seconds = row->seconds > 0 ? row->seconds : 1;
+	char text[6][NUMBER_BYTES];
+
+	fprintf(out, "%-12.12s %5s %6s %4s %-9s %3s %6s %6s %6s", row->vm, row->queue,
+		short_number((double)did->counters.completed / seconds, text[0]),
+		index_text(did->vcpu, text[1]), *did->state ? did->state : "-",
+		index_text(did->cpu, text[2]), short_number((double)did->held / seconds, text[3]),
+		short_number((double)did->halted / seconds, text[4]),
+		short_number((double)did->preempted / seconds, text[5]));
+	print_share(out, did->counters.interrupts, did->counters.completed);
+	fprintf(out, "%s%s\n", *row->placed ? "  " : "", row->placed);
+}
+
 static void print_row(FILE *out, const struct row *row)
 {
 	const struct queue_counters *c = &row->did.counters;
-	double done = (double)c->completed, seconds = row->seconds > 0 ? row->seconds : 1;
+	double seconds = row->seconds > 0 ? row->seconds : 1;
 	char iops[NUMBER_BYTES], read[NUMBER_BYTES], written[NUMBER_BYTES], held[NUMBER_BYTES];
 
 	fprintf(out, "%-16.16s %5s %-6s %6s %6s %6s", row->vm, row->queue, row->engine,
-		short_number(done / seconds, iops),
+		short_number((double)c->completed / seconds, iops),
 		short_number((double)c->bytes_read / seconds, read),
 		short_number((double)c->bytes_written / seconds, written));
 	print_latencies(out, &row->did);
 	fprintf(out, " %6" PRIu64, row->did.in_flight);
-	if (c->completed)
-		fprintf(out, " %7.3f %7.3f", (double)c->kicks / done, (double)c->interrupts / done);
-	else
-		fprintf(out, " %7s %7s", "-", "-");
+	print_share(out, c->kicks, c->completed);
+	print_share(out, c->interrupts, c->completed);
 	print_percentile(out, &row->did.kick, 990);
 	print_percentile(out, &row->did.interrupt, 990);
 	fprintf(out, " %6s%s%s\n", short_number((double)row->did.held / seconds, held),
 		*row->why ? "  " : "", row->why);
 }
 
-static void print_heads(FILE *out)
+static void print_heads(FILE *out, bool steering)
 {
+	if (steering) {
+		fprintf(out, "%-12s %5s %6s %4s %-9s %3s %6s %6s %6s %7s  %s\n", "VM", "QUEUE",
+			"IOPS", "VCPU", "STATE", "CPU", "HELD/s", "WOKE/s", "MERG/s", "INTR/IO",
+			"PLACED");
+		return;
+	}
 	fprintf(out, "%-16s %5s %-6s %6s %6s %6s %7s %7s %7s %6s %7s %7s %7s %7s %6s  %s\n", "VM",
 		"QUEUE", "ENGINE", "IOPS", "READ/s", "WRIT/s", "P50", "P99", "P99.9", "FLIGHT",
 		"KICK/IO", "INTR/IO", "KICK99", "INTR99", "HELD/s", "WHY");
+}
+
+static void print_line(FILE *out, const struct top *top, const struct row *row)
+{
+	if (top->steering)
+		print_steering(out, row);
+	else
+		print_row(out, row);
 }
 
 /* Requests done between the samples, for the order. */
@@ -162,11 +206,11 @@ static int by_rate(const void *a, const void *b)
 	return x == y ? by_name(a, b) : x < y ? 1 : -1;
 }
 
-static void print_queues(FILE *out, const struct top_vm *vm, double seconds)
+static void print_queues(FILE *out, const struct top *top, const struct top_vm *vm, double seconds)
 {
 	for (uint32_t i = 0; i < vm->now->queue_count; i++) {
 		const struct sample_queue *queue = &vm->now->queues[i];
-		struct row row = { .did = *queue, .seconds = seconds, .vm = "" };
+		struct row row = { .did = *queue, .seconds = seconds, .vm = "", .placed = "" };
 		char number[NUMBER_BYTES], why[STATS_WHY_BYTES + 32];
 
 		if (!queue->running || !sample_since(&row.did, &vm->before->queues[i]))
@@ -180,7 +224,7 @@ static void print_queues(FILE *out, const struct top_vm *vm, double seconds)
 				 min((double)row.did.limited_ms / seconds / 10, 100.0), queue->why);
 			row.why = why;
 		}
-		print_row(out, &row);
+		print_line(out, top, &row);
 	}
 }
 
@@ -222,9 +266,10 @@ static void print_vm(FILE *out, const struct top *top, const struct top_vm *vm)
 	row.seconds = (double)(now->now_ns - before->now_ns) / 1e9;
 	if (!now->connected)
 		row.why = "no front-end is connected";
-	print_row(out, &row);
+	row.placed = now->placed;
+	print_line(out, top, &row);
 	if (top->queues)
-		print_queues(out, vm, row.seconds);
+		print_queues(out, top, vm, row.seconds);
 }
 
 static void print_title(FILE *out, const struct top *top)
@@ -235,7 +280,9 @@ static void print_title(FILE *out, const struct top *top)
 
 	localtime_r(&now, &broken_down);
 	strftime(text, sizeof(text), "%H:%M:%S", &broken_down);
-	fprintf(out, "nvring top  %s  %zu VM%s  keys: q quit, n by name, i by IOPS, u queues\n",
+	fprintf(out,
+		"nvring top  %s  %zu VM%s  keys: q quit, n by name, i by IOPS, u queues, s "
+		"steering\n",
 		text, top->count, top->count == 1 ? "" : "s");
 }
 
@@ -249,7 +296,7 @@ char *top_text(struct top *top)
 		return NULL;
 	qsort(top->vms, top->count, sizeof(top->vms[0]), top->by_name ? by_name : by_rate);
 	print_title(out, top);
-	print_heads(out);
+	print_heads(out, top->steering);
 	for (size_t i = 0; i < top->count; i++)
 		print_vm(out, top, &top->vms[i]);
 	if (fclose(out)) {

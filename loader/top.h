@@ -16,8 +16,9 @@ struct top_vm {
 struct top {
 	struct top_vm *vms;
 	size_t count;
-	bool queues;  /* a line for each, under its VM's */
-	bool by_name; /* order of VMs; else the busiest first */
+	bool steering; /* what is steered by, and how, in place of what is done */
+	bool queues;   /* a line for each, under its VM's */
+	bool by_name;  /* order of VMs; else the busiest first */
 };
 
 /**

@@ -14,15 +14,19 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 	struct json_object *status, *latency, *delay, *queue;
 	struct histogram histogram = { 0 }, kick = { 0 }, interrupt = { 0 };
 	struct sample *sample;
-	char text[1024];
+	char text[2048];
 
 	snprintf(text, sizeof(text),
 		 "{\"name\":\"\",\"now_ns\":%llu,\"pid\":%llu,\"connected\":true,"
-		 "\"limits\":{\"riops\":400,\"wbps\":1048576},\"queues\":[{\"queue\":0,"
+		 "\"limits\":{\"riops\":400,\"wbps\":1048576},\"placement\":{\"cpus\":\"2-3,7\"},"
+		 "\"vcpus\":[{\"vcpu\":0,\"state\":\"guest\",\"cpu\":0},1,"
+		 "{\"vcpu\":1,\"state\":\"halted\",\"cpu\":12}],\"queues\":[{\"queue\":0,"
+		 "\"vcpu\":1,\"direct\":{\"held\":%llu,\"halted\":%llu,\"preempted\":%llu},"
 		 "\"running\":true,\"engine\":\"poller\",\"why\":\"it was asked for\","
 		 "\"in_flight\":3,\"limit\":{\"held_ms\":%llu},\"counters\":{\"completed\":%llu,"
 		 "\"read\":%llu,\"kicks\":%llu,\"interrupts\":%llu}}]}",
-		 (unsigned long long)now_ns, (unsigned long long)pid,
+		 (unsigned long long)now_ns, (unsigned long long)pid, (unsigned long long)reads,
+		 (unsigned long long)reads / 10, (unsigned long long)reads / 5,
 		 (unsigned long long)now_ns / 4000000, (unsigned long long)reads,
 		 (unsigned long long)reads * 4096, (unsigned long long)reads / 2,
 		 (unsigned long long)reads / 4);
@@ -49,12 +53,13 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 	return sample;
 }
 
-/* Whether what top shows of two samples has all of these texts, up to NULL. */
-static void shows(struct sample *before, struct sample *now, const char *const *wanted)
+/* Whether a view of two samples has all of these texts, up to NULL. */
+static void view_shows(bool steering, struct sample *before, struct sample *now,
+		       const char *const *wanted)
 {
 	char control[] = "control";
 	struct top_vm vm = { .control = control, .before = before, .now = now };
-	struct top top = { .vms = &vm, .count = 1, .queues = true };
+	struct top top = { .vms = &vm, .count = 1, .queues = true, .steering = steering };
 	char *text = top_text(&top);
 
 	assert_non_null(text);
@@ -65,6 +70,11 @@ static void shows(struct sample *before, struct sample *now, const char *const *
 	free(text);
 	free(before);
 	free(now);
+}
+
+static void shows(struct sample *before, struct sample *now, const char *const *wanted)
+{
+	view_shows(false, before, now, wanted);
 }
 
 static void rates_are_those_between_samples(void **state)
@@ -81,6 +91,23 @@ static void rates_are_those_between_samples(void **state)
 
 	(void)state;
 	shows(sample_of("vm1", 1000000000, 7, 1000), sample_of("vm1", 3000000000, 7, 6000), wanted);
+}
+
+/* In 80 columns. */
+static void steering_is_shown_by_queue(void **state)
+{
+	static const char *const wanted[] = {
+		"VM           QUEUE   IOPS VCPU STATE     CPU HELD/s WOKE/s MERG/s INTR/IO  "
+		"PLACED\n",
+		"vm1            all   2.5k    - -           -   2.5k    250    500   0.250  "
+		"2-3,7\n",
+		"                 0   2.5k    1 halted     12   2.5k    250    500   0.250\n",
+		NULL,
+	};
+
+	(void)state;
+	view_shows(true, sample_of("vm1", 1000000000, 7, 1000),
+		   sample_of("vm1", 3000000000, 7, 6000), wanted);
 }
 
 static void nothing_done_is_shown_as_nothing(void **state)
@@ -135,6 +162,7 @@ static void strange_answers_are_empty(void **state)
 					       "1",
 					       "\"x\"",
 					       "{\"queues\":{}}",
+					       "{\"vcpus\":[1,{}],\"queues\":[{\"vcpu\":[]}]}",
 					       ("{\"queues\":[1,[],{\"latency\":{\"read\":{"
 						"\"buckets\":[1,[2],[3,\"x\"]]}}}]}") };
 
@@ -184,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_those_between_samples),
+		cmocka_unit_test(steering_is_shown_by_queue),
 		cmocka_unit_test(nothing_done_is_shown_as_nothing),
 		cmocka_unit_test(another_process_has_no_rates_yet),
 		cmocka_unit_test(what_does_not_answer_is_said),

@@ -61,7 +61,7 @@ for disk in /dev/nvme0n?; do
 done
 side_drive[guest]=$drive
 server_start() {
-	serve "$1" --device "/dev/ng$drive" --engine "$engine" --queues 2 --placement off
+	serve "$1" --name "$1" --device "/dev/ng$drive" --engine "$engine" --queues 2 --placement off
 }
 
 # set_to OPTION...: change it
@@ -129,6 +129,15 @@ fi
 taskset -pc 1 "$(threads "${side_qemu[guest]}" '^CPU 1/KVM')" >/dev/null
 check "which vCPU rings which queue is learned" wait_for 90 learned
 build/nvring status --control "$dir/guest.control" | grep '^vcpu' | sed 's/^/# /'
+load 32 2 >/dev/null &
+loaded=$!
+build/nvring top --control "$dir/guest.control" --once --steering >"$dir/top"
+wait $loaded
+sed 's/^/# /' "$dir/top"
+for number in 0 1; do
+	check "top shows queue $number with its vCPU, where that is, and what it does" \
+		grep -Eq "^ +$number +[0-9.k]+ +$number (guest|halted|host|preempted) +$number " "$dir/top"
+done
 
 # grown COUNTER BEFORE: under load
 grown() {
