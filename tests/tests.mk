@@ -119,7 +119,7 @@ bench-native:
 bench-host:
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES) \
-		$(LOADGEN) $(BUILD)/tests/front/states
+		$(LOADGEN)
 	$(Q)tests/bench/host
 	$(Q)tests/bench/dispatch
 

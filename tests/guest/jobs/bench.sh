@@ -2,6 +2,8 @@
 # bench: stay, and do what the console says, a line at a time, until it says `end`:
 #
 #     load MODE DEPTH[+BESIDE] JOBS MILLISECONDS    run tests/guest/load.c, as a row with its interrupts
+#     busy N                                        from then on a process on each of the first N CPUs
+#                                                   wants all time there that nobody else does
 #
 # The shell's own prompt is a line "ready".
 
@@ -16,6 +18,7 @@ disk_interrupts() {
 
 disk_device=$(basename "$(readlink -f "/sys/class/block/$disk/device")")
 stty -echo 2>/dev/null
+hogs=
 say ready
 while read -r what mode arguments; do
 	case $what in
@@ -27,6 +30,17 @@ while read -r what mode arguments; do
 		else
 			fail load "$row"
 		fi
+		;;
+	busy)
+		# shellcheck disable=SC2086 # processes are words
+		[ -z "$hogs" ] || kill $hogs
+		hogs=
+		while [ "$mode" -gt 0 ]; do
+			mode=$((mode - 1))
+			taskset "$(printf %x $((1 << mode)))" sh -c 'while :; do :; done' &
+			hogs="$hogs $!"
+			renice -n 19 -p $! >/dev/null
+		done
 		;;
 	end) break ;;
 	esac
