@@ -144,28 +144,15 @@ static __always_inline int direct_vcpu(__u64 at)
 }
 
 /*
- * direct_steer() - the same as moderation decided, or better, by what the vCPU does
- *
- * One that is halted waits for nothing else. One that is preempted takes no interrupt before it
- * runs again: until then more completions are one interrupt, but no longer than any is held.
+ * direct_wakes() - an interrupt is to be held: whether it is not, as the vCPU is halted and waits
+ * for nothing else
  */
-static __always_inline int direct_steer(struct direct_queue *queue, struct queue_stats *stats,
-					__u64 since, __u32 fresh, int holds)
+static __always_inline int direct_wakes(struct direct_queue *queue, struct queue_stats *stats)
 {
-	struct moderation *moderation = &queue->moderation;
-
-	if (holds) {
-		if (!direct_vcpu(queue->halted_at))
-			return 1;
-		stats->direct.halted++;
-		moderation->since_ns = 0;
+	if (!direct_vcpu(queue->halted_at))
 		return 0;
-	}
-	if (!queue->state.in_flight || queue->now - since >= MODERATE_HOLD_MAX ||
-	    !direct_vcpu(queue->preempted_at))
-		return 0;
-	stats->direct.preempted += fresh;
-	moderation->since_ns = since;
+	stats->direct.halted++;
+	queue->moderation.since_ns = 0;
 	return 1;
 }
 
@@ -176,7 +163,7 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
 	int holds, begins = !queue->moderation.since_ns;
-	__u64 now, since;
+	__u64 now;
 
 	queue->noted = queue->state.published;
 	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
@@ -187,9 +174,8 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	now = direct_clock(queue);
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
-	since = queue->moderation.since_ns;
-	holds = moderate_holds(&queue->moderation, now, queue->state.in_flight, owed);
-	holds = direct_steer(queue, stats, since, fresh, holds);
+	holds = moderate_holds(&queue->moderation, now, queue->state.in_flight, owed) &&
+		!direct_wakes(queue, stats);
 	stats->direct.held += holds && begins;
 	return holds;
 }

@@ -100,19 +100,19 @@ struct direct_queue {
 	__u32 look_armed; /* poller: a NOP runs that brings BPF back at once */
 	__u32 kicker;	  /* thread that rang the doorbell when it was last looked at, or 0 */
 	__u32 reserved2;
-	__u64 halted_at;    /* where KVM notes what its vCPU does (include/vcpu_layout.h): kernel */
-	__u64 preempted_at; /* addresses, or 0: not to be looked at */
-	__u64 spin_ns;	    /* looks for work so long before it asks for doorbells */
-	__u64 idle_since;   /* CLOCK_MONOTONIC, 0 while there is work */
-	__u64 now;	    /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
-	__u64 kicked_at;    /* the same of a doorbell in this run, 0: none came */
-	__u64 owed_at;	    /* of the oldest completion the driver was not told of, 0: none */
-	__u64 told_at;	    /* owed_at of the interrupt that this run sends */
-	__u32 told;	    /* this run sends one */
-	__u32 begun;	    /* state.last_avail when the run began */
-	__u32 sweep_armed;  /* poller: a TIMEOUT runs that brings BPF in any case */
-	__u32 sweep_busy;   /* poller: there were runs between the last two */
-	__u64 sweep_runs;   /* poller: runs at the last one */
+	__u64 halted_at;      /* where KVM notes that its vCPU is halted (include/vcpu_layout.h): a
+			       * kernel address, or 0: not to be looked at */
+	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
+	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
+	__u64 now;	      /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
+	__u64 kicked_at;      /* the same of a doorbell in this run, 0: none came */
+	__u64 owed_at;	      /* of the oldest completion the driver was not told of, 0: none */
+	__u64 told_at;	      /* owed_at of the interrupt that this run sends */
+	__u32 told;	      /* this run sends one */
+	__u32 begun;	      /* state.last_avail when the run began */
+	__u32 sweep_armed;    /* poller: a TIMEOUT runs that brings BPF in any case */
+	__u32 sweep_busy;     /* poller: there were runs between the last two */
+	__u64 sweep_runs;     /* poller: runs at the last one */
 	__s64 sweep_delay[2]; /* struct __kernel_timespec */
 	__u64 debt_until; /* CLOCK_MONOTONIC ns: nothing is started before, for what the worker did
 			   */

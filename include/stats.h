@@ -66,7 +66,6 @@ struct direct_counters {
 	__u64 by_vcpu;	     /* requests started by the vCPU that rang (dispatch) */
 	__u64 held;	     /* interrupts held back, include/moderate.h */
 	__u64 halted;	     /* interrupts not held, as the vCPU was halted */
-	__u64 preempted;     /* completions held longer, as the vCPU was preempted */
 };
 
 /* direct_handed() - [DIRECT_REASON_COUNT] */

@@ -10,7 +10,7 @@
 #include "target.h"
 #include "vm.h"
 
-#define SWITCHES 4
+#define SWITCHES 3
 
 /* As options, and as the VM's process has them. */
 static const struct {
@@ -18,7 +18,6 @@ static const struct {
 } switches[SWITCHES] = {
 	{ "moderation", "moderation" },
 	{ "wake-halted", "wake_halted" },
-	{ "merge-preempted", "merge_preempted" },
 	{ "placement", "placement" },
 };
 
@@ -43,9 +42,7 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "moderation", OPT_SWITCH, "on|off", 0, "interrupts for several completions", 0 },
 	{ "wake-halted", OPT_SWITCH + 1, "on|off", 0, "but not when the vCPU is halted", 0 },
-	{ "merge-preempted", OPT_SWITCH + 2, "on|off", 0,
-	  "and for more of them while it is preempted", 0 },
-	{ "placement", OPT_SWITCH + 3, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
+	{ "placement", OPT_SWITCH + 2, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
 	  0 },
 	{ "spin-us", OPT_SPIN_US, "N", 0, "microseconds to look for more work, at most", 0 },
 	{ 0 },
@@ -67,8 +64,8 @@ static void check(struct argp_state *state, const struct settings *settings)
 	for (int i = 0; i < SWITCHES; i++)
 		others |= settings->on[i] != NULL;
 	if (!settings->engine && !others)
-		argp_error(state, "--engine, --moderation, --wake-halted, --merge-preempted, "
-				  "--placement or --spin-us is wanted");
+		argp_error(state, "--engine, --moderation, --wake-halted, --placement "
+				  " or --spin-us is wanted");
 	if (settings->queue >= 0 && (!settings->engine || others))
 		argp_error(state, "--queue goes with --engine alone");
 	if (!settings->target.control && !settings->target.vm)

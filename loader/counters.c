@@ -27,7 +27,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 12
+#define DIRECT_NAMED 11
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -51,7 +51,6 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "by vCPUs", c->by_vcpu },
 		{ "held", c->held },
 		{ "halted", c->halted },
-		{ "preempted", c->preempted },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)

@@ -67,7 +67,6 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->noted = direct->state.published;
 	direct->kicker = 0;
 	direct->halted_at = 0;
-	direct->preempted_at = 0;
 	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
 	direct->kicked_at = 0;
 	direct->owed_at = 0;

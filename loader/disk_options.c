@@ -31,7 +31,6 @@ enum option_key {
 	OPT_VCPU_DISPATCH,
 	OPT_MODERATION,
 	OPT_WAKE_HALTED,
-	OPT_MERGE_PREEMPTED,
 	OPT_PLACEMENT,
 	OPT_CGROUP,
 };
@@ -64,8 +63,6 @@ static const struct argp_option rows[] = {
 	  4 },
 	{ "wake-halted", OPT_WAKE_HALTED, "on|off", 0,
 	  "likewise: but at once when the vCPU is halted (on)", 4 },
-	{ "merge-preempted", OPT_MERGE_PREEMPTED, "on|off", 0,
-	  "likewise: and for more completions while the vCPU is preempted (off)", 4 },
 	{ "placement", OPT_PLACEMENT, "on|off", 0,
 	  "without --cpu-list: threads keep off the CPUs of the VM's vCPUs (on)", 4 },
 	{ "queues", OPT_QUEUES, "N", 0, "virtqueues offered to the guest, 1 to 256 (4)", 4 },
@@ -205,8 +202,6 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 		return one_of_two(row, text, "off", "on", &vm->moderation, why);
 	case OPT_WAKE_HALTED:
 		return one_of_two(row, text, "off", "on", &vm->wake_halted, why);
-	case OPT_MERGE_PREEMPTED:
-		return one_of_two(row, text, "off", "on", &vm->merge_preempted, why);
 	case OPT_PLACEMENT:
 		return one_of_two(row, text, "off", "on", &vm->placement, why);
 	case OPT_VCPU_DISPATCH:

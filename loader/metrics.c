@@ -30,7 +30,6 @@ static const struct family counters[] = {
 	COUNTER("interrupts_total", "Interrupts sent to the guest.", counters.interrupts),
 	COUNTER("held_interrupts_total", "Interrupts held back for several completions.", held),
 	COUNTER("halted_interrupts_total", "Interrupts not held, as the vCPU was halted.", halted),
-	COUNTER("preempted_completions_total", "Completions held for a preempted vCPU.", preempted),
 	COUNTER("commands_total", "Commands sent to the device.", counters.commands),
 	COUNTER("retries_total", "Commands sent again after a passing error.", counters.retries),
 	{ "nvring_limited_seconds_total", "Time a queue waited for the VM's limits.",

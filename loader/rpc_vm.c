@@ -25,7 +25,6 @@ static const struct {
 } switches[] = {
 	{ "moderation", vm_set_moderation },
 	{ "wake_halted", steer_set_wake_halted },
-	{ "merge_preempted", steer_set_merge_preempted },
 	{ "placement", steer_set_placement },
 };
 
@@ -114,9 +113,8 @@ static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_
 static bool changes_params(struct vm *vm, struct json_object *params, struct changes *changes,
 			   struct rpc_answer *answer)
 {
-	static const char *const known[] = { "engine",	   "queue",	  "spin_us",
-					     "moderation", "wake_halted", "merge_preempted",
-					     "placement",  NULL };
+	static const char *const known[] = { "engine",	    "queue",	 "spin_us", "moderation",
+					     "wake_halted", "placement", NULL };
 
 	if (!rpc_only_known(params, known, answer) || !engine_param(params, changes, answer) ||
 	    !queue_param(vm, params, &changes->queue, answer) ||

@@ -60,7 +60,6 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 	queue->limited_ms = json_get_number(json_object_object_get(object, "limit"), "held_ms");
 	queue->held = json_get_number(json_object_object_get(object, "direct"), "held");
 	queue->halted = json_get_number(json_object_object_get(object, "direct"), "halted");
-	queue->preempted = json_get_number(json_object_object_get(object, "direct"), "preempted");
 	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
 	latency_parse(json_object_object_get(latency, "write"), &queue->write);
@@ -150,7 +149,6 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		ret_sum->limited_ms += queue->limited_ms;
 		ret_sum->held += queue->held;
 		ret_sum->halted += queue->halted;
-		ret_sum->preempted += queue->preempted;
 		queue_counters_add(&ret_sum->counters, &queue->counters);
 		add_histogram(&ret_sum->read, &queue->read);
 		add_histogram(&ret_sum->write, &queue->write);
@@ -181,7 +179,6 @@ bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 	return subtract(&queue->limited_ms, &before->limited_ms, 1) &&
 	       subtract(&queue->held, &before->held, 1) &&
 	       subtract(&queue->halted, &before->halted, 1) &&
-	       subtract(&queue->preempted, &before->preempted, 1) &&
 	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
 			sizeof(queue->counters) / sizeof(uint64_t)) &&
 	       subtract_histogram(&queue->read, &before->read) &&

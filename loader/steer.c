@@ -115,16 +115,12 @@ static void show_queues(struct steer *steer)
 	for (uint32_t i = 0; i < options->queues; i++) {
 		struct vhost_queue *queue = &steer->vm->queues[i];
 		const struct vcpu *vcpu = vcpu_of(queue);
-		uint64_t halted = 0, preempted = 0;
+		uint64_t halted = 0;
 
 		if (vcpu && options->wake_halted)
 			halted = vcpu->address + steer->vcpus->layout.halted;
-		if (vcpu && options->merge_preempted)
-			preempted = vcpu->address + steer->vcpus->layout.preempted;
-		if (!is_direct(queue))
-			continue;
-		store_once(&queue->direct->halted_at, halted);
-		store_once(&queue->direct->preempted_at, preempted);
+		if (is_direct(queue))
+			store_once(&queue->direct->halted_at, halted);
 	}
 }
 
@@ -172,7 +168,7 @@ static void learn(struct steer *steer)
 
 	bpf_link__destroy(steer->learning);
 	steer->learning = NULL;
-	if (!steer->vm->maps || !(options->wake_halted || options->merge_preempted) ||
+	if (!steer->vm->maps || !options->wake_halted ||
 	    (steer->learned++ % LEARN_STEPS && !unknown))
 		return;
 	if (!steer->kicker)
@@ -309,11 +305,6 @@ void steer_set_wake_halted(struct vm *vm, bool on)
 	changed(vm, &vm->options.wake_halted, on);
 }
 
-void steer_set_merge_preempted(struct vm *vm, bool on)
-{
-	changed(vm, &vm->options.merge_preempted, on);
-}
-
 void steer_set_placement(struct vm *vm, bool on)
 {
 	changed(vm, &vm->options.placement, on);
@@ -356,7 +347,6 @@ void steer_add_json(struct vm *vm, struct json_object *object)
 	bool seen = steer && look(steer);
 
 	json_add_bool(object, "wake_halted", vm->options.wake_halted);
-	json_add_bool(object, "merge_preempted", vm->options.merge_preempted);
 	if (!steer)
 		return;
 	json_object_object_add(object, "placement", place_json(vm));

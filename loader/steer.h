@@ -26,7 +26,6 @@ void steer_front_changed(struct vm *vm);
 
 /* Switches, from now on. */
 void steer_set_wake_halted(struct vm *vm, bool on);
-void steer_set_merge_preempted(struct vm *vm, bool on);
 void steer_set_placement(struct vm *vm, bool on);
 
 /* steer_add_json() - "vcpus" as they are now, or "vcpus_why" not; switches and "placement" */

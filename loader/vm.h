@@ -30,11 +30,10 @@ struct vm_options {
 	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
 	uint32_t spin_us;	  /* most a worker spins before it sleeps */
 	bool pin_memory;
-	bool vcpu_dispatch;   /* with the poller */
-	bool moderation;      /* of interrupts, include/moderate.h */
-	bool wake_halted;     /* interrupts are not held for a halted vCPU */
-	bool merge_preempted; /* they are held longer for a preempted one */
-	bool placement;	      /* threads keep off the CPUs of vCPUs */
+	bool vcpu_dispatch; /* with the poller */
+	bool moderation;    /* of interrupts, include/moderate.h */
+	bool wake_halted;   /* interrupts are not held for a halted vCPU */
+	bool placement;	    /* threads keep off the CPUs of vCPUs */
 	enum engine engine;
 	const char *pin_dir; /* base of the folder for bpftool, NULL for the usual one */
 };

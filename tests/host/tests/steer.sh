@@ -164,10 +164,6 @@ grows() {
 }
 
 grows wake-halted halted "interrupts for a halted vCPU are not held"
-taskset -c 0 bash -c 'while :; do :; done' &
-hog=$!
-grows merge-preempted preempted "completions for a preempted vCPU wait for others"
-kill $hog
 
 # The CPUs that vCPUs leave have other work to do: of itself nothing would go there.
 for cpu in 2 3; do

@@ -18,8 +18,8 @@ PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QE
 . tests/host/tests/bench/counts.sh
 . tests/host/tests/bench/delays.sh
 engine=loop drive=null0 # its serial number
-configurations="default all-off moderation-off wake-halted-off merge-preempted-on placement-off spin-off"
-shared_configurations="moderation-off wake-halted-off default merge-preempted-on"
+configurations="default all-off moderation-off wake-halted-off placement-off spin-off"
+shared_configurations="moderation-off wake-halted-off default"
 loads="read-1 read-32"
 shared_loads="busy.read-32x2 beside.read-32x2"
 rounds=5 shared_rounds=3 milliseconds=700 shared_milliseconds=1500
@@ -39,10 +39,10 @@ server_start() {
 
 # configure CONFIGURATION
 configure() {
-	local switches=(--moderation on --wake-halted on --merge-preempted off --placement on --spin-us 32)
+	local switches=(--moderation on --wake-halted on --placement on --spin-us 32)
 
 	case $1 in
-	all-off) switches=(--moderation off --wake-halted off --merge-preempted off --placement off --spin-us 0) ;;
+	all-off) switches=(--moderation off --wake-halted off --placement off --spin-us 0) ;;
 	spin-off) switches+=(--spin-us 0) ;;
 	*-on | *-off) switches+=("--${1%-*}" "${1##*-}") ;;
 	esac
@@ -52,7 +52,7 @@ configure() {
 # own: what the mechanisms themselves count, the drive's interrupts on CPUs of vCPUs, doorbells; words
 own() {
 	build/nvring status --control "$dir/$engine.control" --json |
-		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.halted) | add) \(map(.preempted) | add)"'
+		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.halted) | add)"'
 	awk -v drive="nvme${side_drive[$engine]%n*}q" 'index($NF, drive) == 1 {
 		near += $2 + $3
 		for (i = 2; $i ~ /^[0-9]+$/; i++)
@@ -65,7 +65,7 @@ own() {
 
 # take CONFIGURATION LABEL LOAD ROUND [RUN]: a row of what RUN does
 take() {
-	local row before after keys=(held halted preempted near drive doorbells) i run=${5:-run_load} values=
+	local row before after keys=(held halted near drive doorbells) i run=${5:-run_load} values=
 
 	configure "$1"
 	# shellcheck disable=SC2207 # words
