@@ -43,8 +43,7 @@ static __always_inline int direct_kicks(struct direct_run *run)
 	return 0;
 }
 
-/* direct_dispatch_begin() - a turn begins: see how much room the SQ has; rearm a kick poll that
- * ended */
+/* direct_dispatch_begin() - a turn begins: see how much room the SQ has */
 static __always_inline __u32 direct_dispatch_begin(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
@@ -54,9 +53,18 @@ static __always_inline __u32 direct_dispatch_begin(struct direct_run *run)
 	queue->begun = queue->state.last_avail;
 	queue->sq_tail = tail;
 	queue->sq_room = DIRECT_SQ_ENTRIES - (tail - *direct_word(run->cq, queue->ring.sq_head));
-	if (!queue->kick_armed && queue->mode == DIRECT_ON)
-		direct_arm_kick(queue, run->sq);
 	return tail;
+}
+
+/* direct_take() - take completions up to index @seen; a kick poll that ended is armed again before
+ * anybody relies on it */
+static __always_inline void direct_take(struct direct_run *run, __u32 seen)
+{
+	struct direct_queue *queue = run->queue;
+
+	direct_complete(run, seen);
+	if (!queue->kick_armed && (queue->mode == DIRECT_ON || queue->state.in_flight))
+		direct_arm_kick(queue, run->sq);
 }
 
 /* direct_dispatch_end() - let the kernel see the SQEs; returns how many since @tail */

@@ -80,7 +80,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 		return IOU_LOOP_STOP;
 	run.stats->direct.runs++;
 	tail = direct_dispatch_begin(&run);
-	direct_complete(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
+	direct_take(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
 	if (run.queue->mode == DIRECT_ON) {
 		virtqueue_kicks_off(&run.queue->state, &run.vring);
 		nvr_for(round, 0, DIRECT_ROUNDS) {

@@ -113,7 +113,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 	if (poller_open(index, bpf_get_current_task_btf(), &run))
 		return 0;
 	tail = direct_dispatch_begin(&run);
-	direct_complete(&run, load_once(&run.queue->cq_seen));
+	direct_take(&run, load_once(&run.queue->cq_seen));
 	if (run.queue->mode == DIRECT_ON)
 		poller_dispatch(&run);
 	if (direct_notify(&run)) /* to see whether its time has come */

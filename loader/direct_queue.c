@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
 #include "direct_maps.h"
@@ -90,9 +89,9 @@ static bool is_held(const struct direct_queue *direct)
 	return __atomic_load_n(&direct->lock, __ATOMIC_ACQUIRE) & DIRECT_HELD;
 }
 
-static bool busy(const struct direct_queue *direct)
+bool direct_queue_busy(const struct vhost_queue *queue)
 {
-	return load_once(&direct->state.in_flight) || is_held(direct);
+	return load_once(&queue->direct->state.in_flight) || is_held(queue->direct);
 }
 
 void direct_queue_wait(struct direct_wait *wait)
@@ -108,19 +107,6 @@ void direct_queue_await(const struct vhost_queue *queue)
 {
 	while (is_held(queue->direct))
 		sched_yield();
-}
-
-void direct_queue_drain(struct vhost_queue *queue)
-{
-	struct direct_queue *direct = queue->direct;
-	struct direct_wait wait = { 0 };
-
-	/* A run that began before this store may still take requests; its lock is seen. */
-	__atomic_store_n(&direct->mode, DIRECT_DRAIN, __ATOMIC_SEQ_CST);
-	while (busy(direct)) {
-		direct_queue_wait(&wait);
-		eventfd_write(queue->kick_fd, 1);
-	}
 }
 
 void direct_queue_store(struct vhost_queue *queue)

@@ -15,13 +15,8 @@
  */
 void direct_queue_load(struct vhost_queue *queue);
 
-/**
- * direct_queue_drain() - have BPF finish what is in flight and take nothing new
- * @queue: queue->direct in mode DIRECT_ON
- *
- * Doorbells are rung while it waits, in case that an event was missed.
- */
-void direct_queue_drain(struct vhost_queue *queue);
+/* direct_queue_busy() - whether requests are in flight, or a run of BPF is under way */
+bool direct_queue_busy(const struct vhost_queue *queue);
 
 /* Looking for what BPF is about to do: soon at first, then less and less often. */
 struct direct_wait {

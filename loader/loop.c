@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 
 #include "bpf_util.h"
@@ -243,14 +243,15 @@ void loop_start(struct loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 }
 
-/* Wait until the thread has set @flag, ringing the doorbell to bring it to its next step. */
+/* Wait until the thread has set @flag. A signal brings it to its next step: the doorbell is the
+ * front-end's, and may be full, or block us. */
 static void wait_for(struct loop *loop, const bool *flag, bool value)
 {
 	struct timespec until;
 
 	pthread_mutex_lock(&loop->lock);
 	while (*flag != value && !loop->ended) {
-		eventfd_write(loop->queue->kick_fd, 1);
+		pthread_kill(loop->thread, WORKER_NUDGE);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += STOP_POLL_NS;
 		if (until.tv_nsec >= 1000000000) {

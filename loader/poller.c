@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -201,14 +200,65 @@ static void write_sqe(struct poller *poller, uint32_t index, const struct io_uri
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 }
 
-static void submit(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
+/*
+ * Drop the doorbells from a CQ that is full of them, and with the room have the kernel post what it
+ * could not. It posts that without an event, and until then nothing else: BPF is not run again by
+ * itself. What is no doorbell fits: a request each, and there is room for more than those.
+ */
+static void drop_kicks(struct poller *poller, struct direct_queue *direct)
+{
+	struct queue_stats *stats = poller->vm->queues[direct->index].stats;
+	const struct direct_ring *ring = &direct->ring;
+	uint32_t tail =
+		__atomic_load_n(ring_word(poller, direct->index, ring->cq_tail), __ATOMIC_ACQUIRE);
+	uint8_t *cqes = &poller->memory[direct->index].cq.byte[ring->cqes];
+	uint32_t to = tail;
+
+	for (uint32_t at = tail; at != direct->cq_next;) {
+		uint8_t *from = &cqes[(--at & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES];
+		const struct io_uring_cqe *cqe = (void *)from;
+
+		if (sqe_tag(cqe->user_data) != SQE_TAG_DIRECT_KICK) {
+			memmove(&cqes[(--to & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES], from,
+				DIRECT_CQE_BYTES);
+			continue;
+		}
+		stats->counters.kicks++;
+		if (!(cqe->flags & IORING_CQE_F_MORE)) {
+			direct->kick_armed = 0;
+			stats->direct.polls++;
+		}
+	}
+	direct->cq_next = to;
+	__atomic_store_n(ring_word(poller, direct->index, ring->cq_head), to, __ATOMIC_RELEASE);
+	ring_flush(poller->rings[direct->index].fd);
+}
+
+/* Have an SQE submitted; false when events came meanwhile, which are as good as missed. */
+static bool submit(struct poller *poller, uint32_t index, const struct io_uring_sqe *sqe)
 {
 	struct direct_queue *direct = &poller->vm->maps->queues[index];
+	bool seen;
 
 	lock(direct);
+	if (load_once(ring_word(poller, index, direct->ring.sq_flags)) & IORING_SQ_CQ_OVERFLOW)
+		drop_kicks(poller, direct);
 	write_sqe(poller, index, sqe);
-	unlock(direct);
+	seen = unlock(direct);
 	ring_wake(poller->rings[index].fd);
+	return seen;
+}
+
+void poller_revive(struct poller *poller, struct vhost_queue *queue)
+{
+	const struct io_uring_sqe nop = {
+		.opcode = IORING_OP_NOP,
+		.user_data = sqe_user_data(SQE_TAG_DIRECT_CANCEL, queue->index, 0),
+	};
+
+	/* The NOP's own completion may come while we hold the queue. */
+	for (int i = 0; i < REVIVE_TRIES && !submit(poller, queue->index, &nop); i++)
+		;
 }
 
 static void arm_kick(struct poller *poller, uint32_t index)
@@ -245,6 +295,19 @@ static void disarm_kick(struct poller *poller, struct vhost_queue *queue)
 	}
 }
 
+/* Have BPF finish what is in flight and take nothing new. */
+static void drain(struct poller *poller, struct vhost_queue *queue)
+{
+	struct direct_wait wait = { 0 };
+
+	/* A run that began before this store may still take requests; its lock is seen. */
+	__atomic_store_n(&queue->direct->mode, DIRECT_DRAIN, __ATOMIC_SEQ_CST);
+	while (direct_queue_busy(queue)) {
+		direct_queue_wait(&wait);
+		poller_revive(poller, queue);
+	}
+}
+
 int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
 {
 	struct poller_ring *ring = &poller->rings[queue->index];
@@ -270,7 +333,7 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 	arm_kick(poller, queue->index);
 	dispatch_start(poller->dispatch, queue);
 	/* What came while nobody looked has rung no bell that is heard. */
-	eventfd_write(queue->kick_fd, 1);
+	poller_revive(poller, queue);
 	return 0;
 }
 
@@ -279,7 +342,7 @@ void poller_stop(struct poller *poller, struct vhost_queue *queue)
 	struct poller_ring *ring = &poller->rings[queue->index];
 
 	dispatch_stop(poller->dispatch, queue);
-	direct_queue_drain(queue);
+	drain(poller, queue);
 	disarm_kick(poller, queue);
 	/* What the ring still completes, a sweep perhaps, is taken when it serves again. */
 	__atomic_store_n(&queue->direct->poller, 0, __ATOMIC_SEQ_CST);
@@ -302,61 +365,6 @@ void poller_set_call(struct poller *poller, struct vhost_queue *queue)
 	store_once(&queue->direct->has_call, by_sqe);
 	if (err)
 		log_error("queue %u: call file descriptor: %s", queue->index, strerror(-err));
-}
-
-/*
- * Drop the doorbells from a CQ that is full of them, and with the room have the kernel post what it
- * could not. It posts that without an event, and until then nothing else: BPF is not run again by
- * itself. What is no doorbell fits: a request each, and there is room for more than those.
- */
-static void drop_kicks(struct poller *poller, struct direct_queue *direct)
-{
-	struct queue_stats *stats = poller->vm->queues[direct->index].stats;
-	const struct direct_ring *ring = &direct->ring;
-	uint32_t tail =
-		__atomic_load_n(ring_word(poller, direct->index, ring->cq_tail), __ATOMIC_ACQUIRE);
-	uint8_t *cqes = &poller->memory[direct->index].cq.byte[ring->cqes];
-	uint32_t to = tail;
-
-	for (uint32_t at = tail; at != direct->cq_next;) {
-		uint8_t *from = &cqes[(--at & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES];
-		const struct io_uring_cqe *cqe = (void *)from;
-
-		if (sqe_tag(cqe->user_data) != SQE_TAG_DIRECT_KICK) {
-			memmove(&cqes[(--to & (DIRECT_CQ_ENTRIES - 1)) * DIRECT_CQE_BYTES], from,
-				DIRECT_CQE_BYTES);
-			continue;
-		}
-		stats->counters.kicks++;
-		if (!(cqe->flags & IORING_CQE_F_MORE)) {
-			direct->kick_armed = 0;
-			stats->direct.polls++;
-		}
-	}
-	direct->cq_next = to;
-	__atomic_store_n(ring_word(poller, direct->index, ring->cq_head), to, __ATOMIC_RELEASE);
-	ring_flush(poller->rings[direct->index].fd);
-}
-
-void poller_revive(struct poller *poller, struct vhost_queue *queue)
-{
-	struct direct_queue *direct = queue->direct;
-	const struct io_uring_sqe nop = {
-		.opcode = IORING_OP_NOP,
-		.user_data = sqe_user_data(SQE_TAG_DIRECT_CANCEL, queue->index, 0),
-	};
-	bool unseen = true;
-
-	/* The NOP's own completion may come while we hold the queue. */
-	for (int i = 0; i < REVIVE_TRIES && unseen; i++) {
-		lock(direct);
-		if (load_once(ring_word(poller, queue->index, direct->ring.sq_flags)) &
-		    IORING_SQ_CQ_OVERFLOW)
-			drop_kicks(poller, direct);
-		write_sqe(poller, queue->index, &nop);
-		unseen = !unlock(direct);
-		ring_wake(poller->rings[queue->index].fd);
-	}
 }
 
 int poller_ring_fd(const struct poller *poller, uint32_t index)

@@ -86,14 +86,15 @@ void worker_help_publish(struct vhost_queue *queue)
 	eventfd_write(queue->kick_fd, 1);
 }
 
-/* Whether BPF ought to run soon: for requests under way or waiting, or what it armed to come back.
- */
+/* Whether BPF ought to run soon: for requests under way or waiting, what it armed to come back, or
+ * to hear doorbells. */
 static bool expected(const struct vhost_queue *queue)
 {
 	const struct direct_queue *direct = queue->direct;
 
 	if (load_once(&direct->state.in_flight) || load_once(&direct->sweep_armed) ||
-	    load_once(&direct->look_armed) || load_once(&direct->turn_armed))
+	    load_once(&direct->look_armed) || load_once(&direct->turn_armed) ||
+	    !load_once(&direct->kick_armed))
 		return true;
 	return !(load_once(&direct->state.flags) & QUEUE_BROKEN) &&
 	       vring_avail_idx(&queue->vring) != load_once(&direct->state.last_avail);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A daemon that is killed in mid-flight and started again; disks that are narrower or locked. */
 #include <fcntl.h>
+#include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,9 @@
 #define REQUESTS      40
 #define KILLS	      10
 #define BLOCKING_ROOM 3 /* interrupts that a call eventfd has room for */
+#define RING_ROUNDS   3
+#define RING_IDLE_US  300000 /* after which the poller's sweeps have ended */
+#define RING_SLOW     0.5    /* s; the look of last resort takes one at least */
 
 static struct daemon daemon_;
 static struct front front;
@@ -214,6 +218,66 @@ static void blocking(void)
 	front_close(&front);
 }
 
+/* A doorbell that is blocking and full holds up nothing that ends. */
+static void blocking_doorbell(void)
+{
+	struct front_options options = { 0 };
+	struct front_request request;
+	static struct daemon blocked;
+
+	daemon_start(&blocked, 1 << 20, "");
+	options.socket = blocked.socket;
+	front_open(&front, &options);
+	front_request_init(&front, &request, 4096);
+	ok(!front_do(&front.queue[0], &request, VIRTIO_BLK_T_IN, 0, 4096),
+	   "a disk, before its doorbell is blocked");
+	fill_eventfd(front.queue[0].kick_fd, 0);
+	ok(front_queue_stop(&front.queue[0]) == 1, "a queue whose doorbell is blocked ends");
+	ok(daemon_end(&blocked) == 0, "and its daemon");
+	front_close(&front);
+}
+
+/* A doorbell that the kernel rings for another io_uring ends the poll of it (EPOLL_URING_WAKE),
+ * while nothing else is there to bring the engine. */
+static void rung_by_ring(void)
+{
+	struct front_options options = { 0 };
+	struct front_request request;
+	double slowest = 0;
+	static struct daemon rung;
+	struct io_uring ring;
+
+	daemon_start(&rung, 1 << 20, "");
+	options.socket = rung.socket;
+	front_open(&front, &options);
+	front_request_init(&front, &request, 4096);
+	if (io_uring_queue_init(4, &ring, 0) ||
+	    io_uring_register_eventfd(&ring, front.queue[0].kick_fd))
+		die("io_uring");
+	for (int round = 0; round < RING_ROUNDS; round++) {
+		struct io_uring_cqe *cqe;
+		double start;
+
+		usleep(RING_IDLE_US);
+		io_uring_prep_nop(io_uring_get_sqe(&ring));
+		io_uring_submit_and_wait(&ring, 1);
+		if (io_uring_peek_cqe(&ring, &cqe))
+			die("no completion of a NOP");
+		io_uring_cqe_seen(&ring, cqe);
+		usleep(RING_IDLE_US);
+		start = front_now();
+		if (front_do(&front.queue[0], &request, VIRTIO_BLK_T_IN, 0, 4096))
+			die("a read failed");
+		if (front_now() - start > slowest)
+			slowest = front_now() - start;
+	}
+	ok(slowest < RING_SLOW, "after a doorbell by an io_uring others are heard: %.3f s at most",
+	   slowest);
+	io_uring_queue_exit(&ring);
+	front_close(&front);
+	daemon_end(&rung);
+}
+
 int main(void)
 {
 	kills();
@@ -221,5 +285,7 @@ int main(void)
 	narrow();
 	truncated();
 	blocking();
+	blocking_doorbell();
+	rung_by_ring();
 	return done();
 }
