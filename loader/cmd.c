@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd.h"
 
+#include <argp.h>
 #include <json.h>
 #include <stdio.h>
 
 #include "log.h"
+#include "parse.h"
+
+uint64_t cmd_number(struct argp_state *state, const char *option, const char *text, uint64_t least,
+		    uint64_t most)
+{
+	uint64_t value = 0;
+
+	if (parse_number(text, most, &value) || value < least)
+		argp_error(state, "%s %s: a number from %llu to %llu is wanted", option, text,
+			   (unsigned long long)least, (unsigned long long)most);
+	return value;
+}
 
 void cmd_print_json(struct json_object *object)
 {

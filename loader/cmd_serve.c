@@ -9,8 +9,8 @@
 #include "cgroup.h"
 #include "cmd.h"
 #include "disk_options.h"
+#include "hub.h"
 #include "log.h"
-#include "parse.h"
 #include "pins.h"
 #include "privileges.h"
 #include "server.h"
@@ -53,7 +53,6 @@ static const struct argp_option options[] = {
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
-	uint64_t fd;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -63,10 +62,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		settings->socket = argument;
 		return 0;
 	case OPT_SOCKET_FD:
-		if (parse_number(argument, SOCKET_FD_MAX, &fd) || fd <= STDERR_FILENO)
-			argp_error(state, "--socket-fd %s: a number from 3 to %d is wanted",
-				   argument, SOCKET_FD_MAX);
-		settings->socket_fd = (int)fd;
+		settings->socket_fd = (int)cmd_number(state, "--socket-fd", argument,
+						      STDERR_FILENO + 1, SOCKET_FD_MAX);
 		return 0;
 	case OPT_NAME:
 		settings->disk.vm.name = argument;
@@ -188,6 +185,7 @@ static int serve(const struct settings *settings)
 	server_block_signals();
 	sigbus_install();
 	raise_limits();
+	hub_sweep();
 	err = vm_create(&settings->disk.vm, &settings->disk.backend, &vm);
 	if (!err)
 		err = open_and_serve(settings, vm);

@@ -5,7 +5,6 @@
 
 #include "cmd.h"
 #include "json_add.h"
-#include "parse.h"
 #include "rpc.h"
 #include "target.h"
 #include "vm.h"
@@ -48,15 +47,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static int number(struct argp_state *state, const char *option, const char *text, int most)
-{
-	uint64_t value = 0;
-
-	if (parse_number(text, (uint64_t)most, &value))
-		argp_error(state, "--%s %s: a number from 0 to %d is wanted", option, text, most);
-	return (int)value;
-}
-
 static void check(struct argp_state *state, const struct settings *settings)
 {
 	bool others = settings->spin_us >= 0;
@@ -88,7 +78,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				   argument);
 		return 0;
 	case OPT_QUEUE:
-		settings->queue = number(state, "queue", argument, VM_QUEUES_MAX - 1);
+		settings->queue = (int)cmd_number(state, "--queue", argument, 0, VM_QUEUES_MAX - 1);
 		return 0;
 	case OPT_SWITCH ... OPT_SWITCH + SWITCHES - 1:
 		settings->on[key - OPT_SWITCH] = argument;
@@ -97,7 +87,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				   switches[key - OPT_SWITCH].option, argument);
 		return 0;
 	case OPT_SPIN_US:
-		settings->spin_us = number(state, "spin-us", argument, VM_SPIN_US_MAX);
+		settings->spin_us =
+			(int)cmd_number(state, "--spin-us", argument, 0, VM_SPIN_US_MAX);
 		return 0;
 	case ARGP_KEY_END:
 		check(state, settings);

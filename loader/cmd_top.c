@@ -6,7 +6,6 @@
 
 #include "cmd.h"
 #include "log.h"
-#include "parse.h"
 #include "screen.h"
 #include "top.h"
 #include "util.h"
@@ -42,17 +41,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static uint64_t number(struct argp_state *state, const char *option, const char *text,
-		       uint64_t most)
-{
-	uint64_t value = 0;
-
-	if (parse_number(text, most, &value) || !value)
-		argp_error(state, "%s %s: a number from 1 to %llu is wanted", option, text,
-			   (unsigned long long)most);
-	return value;
-}
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
@@ -62,10 +50,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &settings->watch;
 		return 0;
 	case 'd':
-		settings->delay_ns = number(state, "--delay", argument, DELAY_MAX_S) * NS_PER_S;
+		settings->delay_ns =
+			cmd_number(state, "--delay", argument, 1, DELAY_MAX_S) * NS_PER_S;
 		return 0;
 	case 'n':
-		settings->iterations = number(state, "--iterations", argument, ITERATIONS_MAX);
+		settings->iterations =
+			cmd_number(state, "--iterations", argument, 1, ITERATIONS_MAX);
 		return 0;
 	case 'b':
 		settings->batch = true;

@@ -9,7 +9,6 @@
 #include "json_add.h"
 #include "json_get.h"
 #include "log.h"
-#include "parse.h"
 #include "rpc.h"
 #include "target.h"
 #include "trace_json.h"
@@ -41,21 +40,17 @@ static const struct argp_option options[] = {
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
-	uint64_t value = 0;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &settings->target;
 		return 0;
 	case 'e':
-		if (parse_number(argument, TRACE_EVERY_MAX, &value) || !value)
-			argp_error(state, "--every %s: a number from 1 to %d is wanted", argument,
-				   TRACE_EVERY_MAX);
-		settings->every = (uint32_t)value;
+		settings->every =
+			(uint32_t)cmd_number(state, "--every", argument, 1, TRACE_EVERY_MAX);
 		return 0;
 	case 'n':
-		if (parse_number(argument, UINT32_MAX, &settings->count) || !settings->count)
-			argp_error(state, "--count %s: a number from 1 is wanted", argument);
+		settings->count = cmd_number(state, "--count", argument, 1, UINT32_MAX);
 		return 0;
 	case 'j':
 		settings->json = true;
