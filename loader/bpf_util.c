@@ -2,6 +2,7 @@
 #include "bpf_util.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "log.h"
 
@@ -63,4 +64,11 @@ bool bpf_has_uptr(void)
 		if (!strcmp(btf__name_by_offset(btf, btf_enum(type)[i].name_off), "BPF_UPTR"))
 			return true;
 	return false;
+}
+
+bool bpf_tracepoints_preempt(void)
+{
+	struct utsname name;
+
+	return uname(&name) || strtoul(name.release, NULL, 10) >= 7;
 }

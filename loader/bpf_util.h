@@ -39,6 +39,14 @@ void bpf_log_quietly(void);
  */
 int bpf_complete_arguments(void);
 
+/**
+ * bpf_tracepoints_preempt() - whether a program at a tracepoint can be preempted (Linux 7.0)
+ *
+ * The kernel then skips it for whoever comes to that tracepoint on that CPU meanwhile. Nothing but
+ * the version tells.
+ */
+bool bpf_tracepoints_preempt(void);
+
 /* bpf_has_uptr() - whether this kernel has __uptr map fields (Linux 6.13) */
 bool bpf_has_uptr(void);
 

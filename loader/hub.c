@@ -8,7 +8,6 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include "bpf_util.h"
@@ -131,20 +130,10 @@ static int take_slot(struct hub *hub)
 	return -ENOSPC;
 }
 
-/*
- * From Linux 7.0 on tracepoints can be preempted, and the kernel skips a program that is under way
- * on the CPU: one process's would keep those of others from being run.
- */
-static bool can_share(void)
-{
-	struct utsname name;
-
-	return !uname(&name) && strtoul(name.release, NULL, 10) < 7;
-}
-
 static int join(struct hub *hub, int program_fd)
 {
-	int err = can_share() ? lock(hub) : -EOPNOTSUPP;
+	/* One process's run, preempted, would keep those of others from being run. */
+	int err = bpf_tracepoints_preempt() ? -EOPNOTSUPP : lock(hub);
 
 	if (err)
 		return err;
@@ -205,14 +194,22 @@ static void close_all(struct hub *hub)
 	free(hub);
 }
 
-int hub_join(int program_fd, struct hub **ret_hub)
+static struct hub *new_hub(void)
 {
 	struct hub *hub = malloc(sizeof(*hub));
+
+	if (hub)
+		*hub = (struct hub){ -1, -1, -1, -1, -1, -1, 0, false };
+	return hub;
+}
+
+int hub_join(int program_fd, struct hub **ret_hub)
+{
+	struct hub *hub = new_hub();
 	int err;
 
 	if (!hub)
 		return -ENOMEM;
-	*hub = (struct hub){ -1, -1, -1, -1, -1, -1, 0, false };
 	err = join(hub, program_fd);
 	if (!err) {
 		*ret_hub = hub;
@@ -229,5 +226,18 @@ void hub_leave(struct hub *hub)
 		return;
 	if (hub->joined)
 		leave(hub);
+	close_all(hub);
+}
+
+void hub_sweep(void)
+{
+	struct hub *hub = new_hub();
+
+	if (!hub)
+		return;
+	if (!access(PIN_LINK, F_OK) && !lock(hub) && !find(hub) && !anybody(hub)) {
+		log_info("the hook of pollers that are gone is removed");
+		remove_pins();
+	}
 	close_all(hub);
 }

@@ -19,6 +19,9 @@ struct hub;
  */
 int hub_join(int program_fd, struct hub **ret_hub);
 
+/* hub_sweep() - remove the hook when all who shared it were killed */
+void hub_sweep(void);
+
 /* hub_leave() - it runs no more; @hub may be NULL */
 void hub_leave(struct hub *hub);
 

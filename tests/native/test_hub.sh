@@ -64,6 +64,7 @@ soon() {
 hooked() { test "$(hooks)" -eq $((before + ($1 | ${#had} > 0))); }
 
 owners() { bpftool -j map dump pinned $pins/hub_owners | jq length; }
+known() { test "$(owners)" -ge "$1"; }
 owned() { test "$(owners)" -eq "$1"; }
 
 # One that was left behind, as by daemons that were killed, goes with the next that leaves.
@@ -78,13 +79,14 @@ before=$(hooks) had=$(test -e $pins/hub_link && echo yes)
 for name in a b c; do
 	serve $name
 	ok $? "$name serves"
-	load $name 4
 done
-sleep 2
+for name in a b c; do
+	load $name 6
+done
 check "three pollers have one hook" soon hooked 1
 check "it is pinned" test -e $pins/hub_link
+check "they are known there" soon known 3
 owners=$(owners)
-check "they are known there: $owners" test "$owners" -ge 3
 for name in a b c; do
 	loaded $name ''
 done
@@ -93,18 +95,17 @@ check "no hook when nobody is served" soon hooked 0
 for name in a b c; do
 	load $name 6
 done
-sleep 1
+soon known 3
 kill -KILL "${pid[b]}" "${load[b]}"
 wait "${pid[b]}" "${load[b]}" 2>/dev/null
 kill -TERM "${pid[c]}"
 wait "${pid[c]}"
 kill -KILL "${load[c]}"
 wait "${load[c]}" 2>/dev/null
-check "the hook is there while one is served" hooked 1
+check "the hook is there while one is served" soon hooked 1
 serve d
 ok $? "another one comes"
-load d 2
-sleep 1
+load d 4
 check "in the place of the one that was killed" soon owned $((owners - 1))
 loaded a ', whatever the others did'
 loaded d ''
@@ -112,4 +113,15 @@ kill -TERM "${pid[a]}" "${pid[d]}"
 wait "${pid[a]}" "${pid[d]}"
 check "nothing is left" soon hooked 0
 check "nor pinned" test "$(test -e $pins/hub_link && echo yes)" = "$had"
+
+serve e
+load e 5
+soon test -e $pins/hub_link
+kill -KILL "${pid[e]}" "${load[e]}"
+wait "${pid[e]}" "${load[e]}" 2>/dev/null
+check "a killed one leaves it" test -e $pins/hub_link
+serve f
+check "until the next one starts" test "$(test -e $pins/hub_link && echo yes)" = "$had"
+kill -TERM "${pid[f]}"
+wait "${pid[f]}"
 tap_done
