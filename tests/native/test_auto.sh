@@ -7,14 +7,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/status.sh
 engine=auto
 control=$dir/control
 patience=60 # s for what comes after ten when the machine is quiet
-
-# status FILTER: what jq makes of it
-status() {
-	build/nvring status --control "$control" --json | jq -r "$1"
-}
 
 # await FILTER: until it is true
 await() {

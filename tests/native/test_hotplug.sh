@@ -8,17 +8,9 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/guest.sh
 . tests/lib/qmp.sh
-
-# guest_said WORDS: a line of the guest's is, or begins with, that
-guest_said() {
-	for _ in $(seq 600); do
-		! grep -q "^nvring-guest: $1" "$dir/console" 2>/dev/null || return 0
-		kill -0 "$guest" 2>/dev/null || return 1
-		sleep 0.1
-	done
-	return 1
-}
+guest_log=$dir/console
 
 # held: descriptors of the VM's process and of the manager, when no front-end is connected
 held() {

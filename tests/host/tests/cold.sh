@@ -4,18 +4,12 @@
 set -u
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/status.sh
 engine=poller
-control=$dir/control
-
-# counted NAME: so far
-counted() {
-	build/nvring status --control "$control" --json |
-		jq "[.queues[] | .counters[\"$1\"] // .direct[\"$1\"] // 0] | add"
-}
 
 # dispatched OPTION...: requests of a vCPU of our own, and how many of them it started
 dispatched() {
-	daemon_start --device /dev/ng0n1 --queues 1 --vcpu-dispatch --spin-us 0 --control "$control"
+	daemon_start --device /dev/ng0n1 --queues 1 --vcpu-dispatch --spin-us 0 --control "$dir/control"
 	build/tests/front/loadgen --kvm --sleep --socket "$socket" --depth 4 --seconds 1 "$@" >/dev/null
 	ok $? "loadgen --kvm $*: the guest is well"
 	requests=$(counted requests) by_vcpu=$(counted 'by vCPUs')

@@ -9,8 +9,12 @@ cd /tree
 PATH=/tree/.cache/sysroot/usr/sbin:$PATH
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/guest.sh
 . tests/lib/qmp.sh
+. tests/lib/status.sh
 run=/run/nvring # as it is by default, with pins
+status_of=(c --runtime-dir $run)
+guest_log=/results/guest.log
 cgroups=/sys/fs/cgroup
 pins=/sys/fs/bpf/nvring
 names=(a b c)
@@ -108,11 +112,6 @@ held() {
 
 holds() { [ "$(held)" = "$1" ]; }
 
-# counted NAME: of c's queues so far
-counted() {
-	nv status c --json | jq "[.queues[] | .counters[\"$1\"] // .direct[\"$1\"] // 0] | add"
-}
-
 mkdir $cgroups/{a,b,c,c/below}
 echo +io >$cgroups/cgroup.subtree_control
 for name in "${names[@]}"; do
@@ -169,18 +168,11 @@ check "b is detached" nv detach --vm b
 # c: a KVM guest in its place. Until it reads, or ended: by the emulation's fault, it is tried again.
 front_end c
 ok $? "c's front-end found every byte"
-said() { grep -q "^nvring-guest: $1" /results/guest.log 2>/dev/null; }
-# guest_said WORDS: it does, before it ends
-guest_said() {
-	while kill -0 $guest 2>/dev/null && ! said "$1"; do
-		sleep 0.1
-	done
-	said "$1"
-}
-for try in 1 2 3; do
+guest_of_c() {
+	outside=
 	qmp_open "$dir"
 	in_cgroup c/below tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 240 \
-		--log /results/guest.log rawverify,replug,rawverify wait=60 size=1m -- \
+		--log "$guest_log" rawverify,replug,rawverify wait=60 size=1m -- \
 		-device pcie-root-port,id=port1 "${qmp_options[@]}" >/dev/null 2>&1 &
 	guest=$!
 	if guest_said 'row job waits' && qmp_plug "$run/vm/c/disk.sock" >"$dir/plugged"; then
@@ -192,12 +184,11 @@ for try in 1 2 3; do
 			outside+=" $pid"
 		done
 		inside=$(counted 'by vCPUs') requests=$(counted requests)
-		! guest_said 'row replug reads' || break
+		! guest_said 'row replug reads' || return 0
 	fi
 	wait $guest
-	[ $? = 3 ] || break
-	diag "try $try: the guest's machine was reset, or hung early"
-done
+}
+guest_tries guest_of_c
 check "c: its disk was plugged in" cat "$dir/plugged"
 ok $((inside < 50)) "in a cgroup below its own, vCPUs start requests: $inside"
 ok $(($(counted requests) - requests < 200)) "it sent more: $(($(counted requests) - requests))"
@@ -211,7 +202,7 @@ done 2>/dev/null
 check "in its cgroup again, it is plugged in again" qmp_plug "$run/vm/c/disk.sock"
 wait $guest
 ok $? "the guest is well"
-guest_points /results/guest.log
+guest_points $guest_log
 exec 7>&-
 ok $(($(counted 'by vCPUs') < inside + 50)) \
 	"vCPUs start requests again: $(($(counted 'by vCPUs') - inside))"

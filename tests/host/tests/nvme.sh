@@ -4,26 +4,22 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/guest.sh
 engine=$1
 shift
 options=("$@")
 
-# guest LOG JOB...: run a job in a KVM guest. Under this emulation a guest's machine is now and then
-# reset (a triple fault: not a word of its kernel's), on Linux 7.3, with no disk of ours, too, or
-# hangs before it loads a driver for one, or stands still as a whole. It is started again, at most
-# twice, and that is said. One that failed, panicked, or waits for its disk never is.
+# guest LOG JOB...: run a job in a KVM guest
 guest() {
-	local log=$1 try
-
+	guest_log=$1
 	shift
-	for try in 1 2 3; do
-		tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 160 \
-			--socket "$socket" --log "$log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
-		[ "${PIPESTATUS[0]}" = 3 ] || return
-		kernel_log_clean "$log" || return
-		! grep -E '^nvring-guest: FAIL|Kernel panic' "$log" || return
-		diag "try $try: the guest's machine was reset, or hung"
-	done
+	guest_tries run_guest "$@"
+}
+
+run_guest() {
+	tests/guest/run --accel kvm --image /tree/build/guest/6.12 --seconds 160 --socket "$socket" \
+		--log "$guest_log" "$@" | sed -un 's/^nvring-guest: ok /# guest: /p'
+	return "${PIPESTATUS[0]}"
 }
 
 # format BYTES: the namespace with blocks of this size, "0n1"

@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../../.."
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/status.sh
 bpftool=$(PATH=$PWD/.cache/sysroot/usr/sbin:/usr/sbin:$PATH command -v bpftool)
 bpffs=$(findmnt -nro TARGET -t bpf | head -1)
 pins=$bpffs/nvring-test-$$
@@ -31,7 +32,6 @@ serve() {
 }
 folder=$pins/vm%2E1
 
-status() { build/nvring status --json --control "$dir/control"; }
 load() { build/tests/front/loadgen --socket "$socket" "$@"; }
 dump() { "$bpftool" -j map dump pinned "$folder/stats" | jq '[.[].formatted.value]'; }
 # near VALUE OF PERCENT
