@@ -407,6 +407,10 @@ void front_open(struct front *front, const struct front_options *options)
 	if (options->inflight)
 		set_inflight(front, options);
 	for (uint32_t i = 0; i < front->queue_count; i++) {
+		front->queue[i] =
+			(struct front_queue){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
+		if (options->no_queues)
+			continue;
 		front_queue_init(front, i, options);
 		front_queue_start(&front->queue[i]);
 	}

@@ -54,6 +54,7 @@ struct front_options {
 	uint64_t without_protocol; /* protocol features likewise */
 	size_t memory;		   /* bytes of the one region, 16 MiB when 0 */
 	bool no_kick, no_call;	   /* queues without these eventfds */
+	bool no_queues;		   /* they are not set up */
 	bool inflight;		   /* ask for an in-flight area, or give back @inflight_fd */
 	int inflight_fd;	   /* from an earlier connection, or -1 */
 	uint64_t inflight_bytes;

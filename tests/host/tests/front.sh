@@ -13,6 +13,8 @@ engine=$1
 shift
 for test in "$@"; do
 	echo "## $engine $test"
+	start=$SECONDS
 	NVRING_ENGINE=$engine timeout 800 build/tests/front/test_$test 2>/results/logs/$engine-$test
 	echo "## status $?"
+	echo "# $test: $((SECONDS - start)) s"
 done
