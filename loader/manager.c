@@ -177,12 +177,12 @@ static int find_vms(struct manager *manager)
 static struct vm_process *find_by_pid(struct manager *manager, pid_t pid)
 {
 	for (struct vm_process *vm = manager->vms; vm; vm = vm->next)
-		if (vm->pid == pid)
+		if (pid && vm->pid == pid)
 			return vm;
 	return NULL;
 }
 
-/* Who sent a datagram, as the kernel says, or 0. */
+/* Who sent a datagram, as the kernel says, or 0: nobody of this PID namespace. */
 static pid_t sender(struct msghdr *message)
 {
 	struct ucred credentials;
