@@ -177,6 +177,36 @@ void cgroup_member_sweep(const char *path)
 	rmdir(own);
 }
 
+static unsigned long oom_kills(FILE *file)
+{
+	char line[64];
+	unsigned long kills = 0;
+
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "oom_kill %lu", &kills) == 1)
+			break;
+	return kills;
+}
+
+bool cgroup_member_starved(const char *path, char ret_file[PATH_MAX])
+{
+	/* A cgroup has such a file while the memory controller is enabled above it. */
+	static const char *const files[] = { CGROUP_OWN "/memory.events", "memory.events.local" };
+	char folder[PATH_MAX];
+
+	if (cgroup_find(path, folder))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_fclose_ FILE *file = NULL;
+
+		snprintf(ret_file, PATH_MAX, "%.4000s/%s", folder, files[i]);
+		file = fopen(ret_file, "re");
+		if (file)
+			return oom_kills(file) > 0;
+	}
+	return false;
+}
+
 bool cgroup_member_fetch(pid_t pid)
 {
 	char its[PATH_MAX], ours[PATH_MAX], path[PATH_MAX];

@@ -16,6 +16,7 @@
 #ifndef NVRING_CGROUP_MEMBER_H
 #define NVRING_CGROUP_MEMBER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -63,6 +64,14 @@ void cgroup_member_close(struct cgroup_member *member);
  * @path: of the VM's cgroup as for cgroup_open(); it may be gone
  */
 void cgroup_member_sweep(const char *path);
+
+/**
+ * cgroup_member_starved() - whether the kernel killed somebody for want of memory where a VM's
+ * process is, or was until cgroup_member_sweep()
+ * @path: of the VM's cgroup as for cgroup_open()
+ * @ret_file: filled when so, with what counts it
+ */
+bool cgroup_member_starved(const char *path, char ret_file[PATH_MAX]);
 
 /**
  * cgroup_member_fetch() - have a process that lost its home in our own cgroup

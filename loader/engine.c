@@ -40,7 +40,8 @@ int engine_parse(const char *name, enum engine *ret_engine)
 
 int engine_refuse(char ret_why[ENGINE_WHY_BYTES], int err, const char *what)
 {
-	snprintf(ret_why, ENGINE_WHY_BYTES, "%s: %s", what, strerror(-err));
+	snprintf(ret_why, ENGINE_WHY_BYTES, "%s: %s%s", what, strerror(-err),
+		 err == -EAGAIN ? "; raise pids.max of its cgroup, or what else limits tasks" : "");
 	return err;
 }
 

@@ -84,22 +84,40 @@ int vm_process_start(struct vm_process *vm)
 	return arm(vm, 0);
 }
 
+static const char *cgroup_name(const struct vm_process *vm)
+{
+	return json_object_get_string(json_object_object_get(vm->options, "cgroup"));
+}
+
+/* Only who started it is told how it ended. */
+static void tell_how(const struct vm_process *vm, char ret_how[VM_DIR_WHY])
+{
+	const char *cgroup = cgroup_name(vm);
+	char file[PATH_MAX];
+	siginfo_t info = { 0 };
+
+	snprintf(ret_how, VM_DIR_WHY, "its process ended");
+	if (waitid(P_PIDFD, (id_t)vm->pidfd, &info, WEXITED) || !info.si_pid)
+		return;
+	if (info.si_code == CLD_EXITED)
+		snprintf(ret_how, VM_DIR_WHY, "its process ended with status %d", info.si_status);
+	else if (info.si_status == SIGKILL && cgroup && cgroup_member_starved(cgroup, file))
+		snprintf(ret_how, VM_DIR_WHY,
+			 "its process was killed by signal 9 (KILL) for want of memory: see "
+			 "memory.max and %.150s",
+			 file);
+	else
+		snprintf(ret_how, VM_DIR_WHY, "its process was killed by signal %d (%s)",
+			 info.si_status, sigabbrev_np(info.si_status));
+}
+
 static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct vm_process *vm = data;
-	char how[64] = "its process ended";
-	siginfo_t info = { 0 };
+	char how[VM_DIR_WHY];
 
 	(void)source, (void)fd, (void)events;
-	/* Only who started it is told how it ended. */
-	if (!waitid(P_PIDFD, (id_t)vm->pidfd, &info, WEXITED) && info.si_pid) {
-		if (info.si_code == CLD_EXITED)
-			snprintf(how, sizeof(how), "its process ended with status %d",
-				 info.si_status);
-		else
-			snprintf(how, sizeof(how), "its process was killed by signal %d (%s)",
-				 info.si_status, sigabbrev_np(info.si_status));
-	}
+	tell_how(vm, how);
 	vm->exit = sd_event_source_disable_unref(vm->exit);
 	vm->pidfd = fd_close(vm->pidfd);
 	vm->pid = 0;
@@ -238,11 +256,6 @@ static void take_changes(struct vm_process *vm)
 	vm->options = steal_pointer(&vm->changed);
 	if (vm_process_save(vm))
 		log_error("%s: its settings cannot be written: %m", vm->name);
-}
-
-static const char *cgroup_name(const struct vm_process *vm)
-{
-	return json_object_get_string(json_object_object_get(vm->options, "cgroup"));
 }
 
 /* A VM that has a file, and is off: nothing is started, nor is that a failure. Who connects
