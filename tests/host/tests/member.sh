@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # member: VMs in their cgroups, with the loop, which the outer kernel has not, and with cgroups that have
-# controllers: tests, one after another.
+# controllers, and killed: tests, one after another.
 for disk in /dev/nvme0n?; do
 	[ "$(blockdev --getss $disk)" != 4096 ] || break
 done
@@ -16,4 +16,5 @@ run() {
 run member env NVRING_ENGINE=loop tests/native/engines/test_member.sh
 # Its files are charged to whoever wrote them first, and keep that cgroup.
 umount /var/tmp
+run kills bash tests/host/tests/kills.sh loop 20
 run charged bash tests/host/tests/charged.sh loop poller worker
