@@ -164,7 +164,10 @@ two_disks() {
 }
 
 left_by_kills() {
-	kill -KILL "$(vm a .pid)" "$manager_pid" "${front[a]}"
+	local pid
+
+	pid=$(vm a .pid)
+	kill -KILL "$manager_pid" "$pid" "${front[a]}" # in an order in which none sees another go
 	wait "$manager_pid" "${front[a]}" 2>/dev/null
 	await grep -qx 'populated 0' "$cgroup/cgroup.events"
 	check "all killed at once: its cgroup is left" test -e "$cgroup/nvring"
