@@ -51,7 +51,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
 
 BPF_SRCS	:= $(wildcard bpf/*.bpf.c)
 SKELS		:= $(BPF_SRCS:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
-LOADER_SRCS	:= $(wildcard loader/*.c)
+LOADER_SRCS	:= $(wildcard loader/*.c loader/*/*.c)
 LOADER_OBJS	:= $(LOADER_SRCS:%.c=$(BUILD)/%.o)
 LIB_OBJS	:= $(filter-out $(BUILD)/loader/main.o,$(LOADER_OBJS))
 
@@ -105,13 +105,23 @@ clean:
 distclean: clean
 	rm -rf .cache
 
-SOURCES = $(wildcard include/*.h loader/*.[ch] bpf/*.[ch] tests/*/*.[ch])
+SOURCES = $(wildcard include/*.h loader/*.[ch] loader/*/*.[ch] bpf/*.[ch] tests/*/*.[ch])
 
 format:
 	$(Q)$(FORMAT) -i $(SOURCES)
 
+# Folders of loader/, each of which includes from those before it only.
+LAYERS	:= base disk engine serve manager cmd
+
 # cppcheck 2.10 knows neither statement expressions nor the cleanup attribute.
 lint: $(SKELS) $(TEST_SKELS)
+	$(Q)above="$(LAYERS)"; for layer in $(LAYERS); do \
+		above=$${above#"$$layer"}; \
+		for other in $$above; do \
+			! grep -Hn "#include \"$$other/" loader/$$layer/*.[ch] || exit 1; \
+		done; \
+		above=$${above# }; \
+	done
 	$(Q)$(FORMAT) --dry-run -Werror $(SOURCES)
 	$(Q)$(TIDY) --quiet $(LOADER_SRCS) $(TEST_SRCS) -- $(filter-out -MMD -MP,$(ALL_CFLAGS)) \
 		$(TEST_CFLAGS)

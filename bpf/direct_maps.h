@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The maps the direct engines share. bpf/direct.bpf.c makes them, once for a VM; the engines'
- * objects are given those (loader/direct_maps.c). Sizes are set before they are made.
+ * objects are given those (loader/engine/direct_maps.c). Sizes are set before they are made.
  */
 #ifndef NVRING_DIRECT_MAPS_H
 #define NVRING_DIRECT_MAPS_H

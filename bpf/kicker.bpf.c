@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which thread rings a queue's doorbell: it runs the wake-up of our kick poll, as the eventfd is
- * written on its way out of the guest. Attached for a moment now and then (loader/steer.c), as it
- * is on the way of all polls by io_uring.
+ * written on its way out of the guest. Attached for a moment now and then (loader/engine/steer.c),
+ * as it is on the way of all polls by io_uring.
  */
 #include "vmlinux.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What `nvring features` tries: each program does the one thing an engine would ask of the kernel
- * and leaves a trace that it really happened. The loader (loader/feature_bpf.c) loads one at a
+ * and leaves a trace that it really happened. The loader (loader/cmd/feature_bpf.c) loads one at a
  * time; a refusal by the kernel is the answer, not an error.
  */
 #include "vmlinux.h"

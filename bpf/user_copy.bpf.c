@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether the helpers move eight aligned bytes of user memory in one piece: loader/user_copy.c runs
- * these beside a thread that looks, or writes. Either value is one byte eight times over, so any
- * mixture of them is seen.
+ * Whether the helpers move eight aligned bytes of user memory in one piece:
+ * loader/engine/user_copy.c runs these beside a thread that looks, or writes. Either value is one
+ * byte eight times over, so any mixture of them is seen.
  */
 #include "vmlinux.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The vCPUs of a front-end: a line for each vCPU file that its process has open, whenever somebody
- * reads the iterator. loader/vcpu.c reads them, and so can people, where it is pinned.
+ * reads the iterator. loader/engine/vcpu.c reads them, and so can people, where it is pinned.
  */
 #include "vmlinux.h"
 

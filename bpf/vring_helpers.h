@@ -9,10 +9,10 @@
  *
  * The helpers copy, and a copy of two bytes may be two stores: a driver that looks in between would
  * see the used index go back, from 0xff by 0x00 to 0x100. Eight aligned bytes are one store, which
- * the daemon proves before it lets us (loader/user_copy.c). So indices are read and written as the
- * head of their ring: {flags, idx, ring[0].id}. The id there is written again and again with the
- * value that it has. Not so avail_event: the bytes around it are not ours. A driver that reads half
- * of it has announced its entries before, and the look that follows the barrier finds them.
+ * the daemon proves before it lets us (loader/engine/user_copy.c). So indices are read and written
+ * as the head of their ring: {flags, idx, ring[0].id}. The id there is written again and again with
+ * the value that it has. Not so avail_event: the bytes around it are not ours. A driver that reads
+ * half of it has announced its entries before, and the look that follows the barrier finds them.
  */
 #ifndef NVRING_VRING_HELPERS_H
 #define NVRING_VRING_HELPERS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the request code must know of the disk behind a VM. Filled once by the back-end
- * (loader/backend.c); constant while queues run, but for DISK_WRITE_THROUGH, and sectors, which may
- * grow (loader/resize.h).
+ * (loader/disk/backend.c); constant while queues run, but for DISK_WRITE_THROUGH, and sectors,
+ * which may grow (loader/serve/resize.h).
  */
 #ifndef NVRING_DISK_H
 #define NVRING_DISK_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What bpf/probe.bpf.c and loader/feature_bpf.c tell each other. */
+/* What bpf/probe.bpf.c and loader/cmd/feature_bpf.c tell each other. */
 #ifndef NVRING_PROBE_H
 #define NVRING_PROBE_H
 

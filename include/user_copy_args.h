@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What bpf/user_copy.bpf.c and loader/user_copy.c tell each other. */
+/* What bpf/user_copy.bpf.c and loader/engine/user_copy.c tell each other. */
 #ifndef NVRING_USER_COPY_ARGS_H
 #define NVRING_USER_COPY_ARGS_H
 

@@ -2,7 +2,7 @@
 /*
  * What BPF keeps of a vring that it reaches by helpers alone (bpf/vring_helpers.h): where it is,
  * and copies of its rings, from and to which many entries are moved at a time. The daemon lays it
- * out (loader/poller_vring.c).
+ * out (loader/engine/poller_vring.c).
  */
 #ifndef NVRING_VRING_SHADOW_H
 #define NVRING_VRING_SHADOW_H

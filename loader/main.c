@@ -3,8 +3,8 @@
 #include <argp.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "util.h"
+#include "base/util.h"
+#include "cmd/cmd.h"
 
 static const struct {
 	const char *name;

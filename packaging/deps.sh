@@ -9,7 +9,7 @@
 # them new enough. They are unpacked into .cache/sysroot and libbpf is linked statically,
 # rather than installed: the system's apt sources stay untouched, and the nvring binary runs
 # on a stock Debian 12. liburing 2.3 is enough: what it lacks is flags and opcodes, which
-# loader/ring.c spells out.
+# loader/engine/ring.c spells out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=packaging/packages.debian

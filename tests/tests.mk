@@ -50,7 +50,7 @@ $(GUEST_LOAD): %: %.o
 FUZZ_SAN	:= address,undefined
 FUZZ_CFLAGS	= $(ALL_CFLAGS) -O1 -Wno-shadow -fno-omit-frame-pointer -fsanitize=$(FUZZ_SAN) \
 	-fno-sanitize-recover=undefined
-FUZZ_LOADER	:= $(filter-out loader/main.c loader/cmd_%.c loader/feature%.c,$(LOADER_SRCS))
+FUZZ_LOADER	:= $(filter-out loader/main.c loader/cmd/%.c,$(LOADER_SRCS))
 FUZZ_OBJS	= $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.o) \
 	$(patsubst %.c,$(FUZZ_BUILD)/%.o,$(filter-out tests/fuzz/fuzz_%.c,$(FUZZ_SRCS)))
 

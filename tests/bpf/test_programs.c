@@ -5,12 +5,12 @@
  */
 #include <string.h>
 
-#include "bpf_util.h"
+#include "base/bpf_util.h"
+#include "base/lockdown.h"
 #include "daemon.h"
 #include "direct.h"
-#include "lockdown.h"
-#include "vcpu_layout.h"
 #include "probe.h"
+#include "vcpu_layout.h"
 
 #include "bpf/direct.skel.h"
 #include "bpf/dispatch.skel.h"

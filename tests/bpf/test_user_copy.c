@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The trial of BPF's helpers (loader/user_copy.h): what it says of this machine, and that it sees
- * copies in pieces when there are.
+ * The trial of BPF's helpers (loader/engine/user_copy.h): what it says of this machine, and that it
+ * sees copies in pieces when there are.
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon.h"
-#include "user_copy.h"
+#include "engine/user_copy.h"
 
 static void try(bool write)
 {

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vhost_user.h"
+#include "serve/vhost_user.h"
 
 #define FRONT_QUEUES_MAX  256
 #define FRONT_REGIONS_MAX 512

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "front.h"
-#include "parse.h"
 
 #define DATA_BYTES    (8U << 20)
 #define SKEW_MAX      4096U

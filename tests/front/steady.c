@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "base/parse.h"
 #include "verify.h"
 
 #define QUEUES_MAX 4

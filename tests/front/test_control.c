@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "base/control.h"
+#include "base/unix_socket.h"
 #include "daemon.h"
 #include "front.h"
-#include "unix_socket.h"
 
 #define IMAGE	   (4ULL << 20)
 #define READS	   100

@@ -14,11 +14,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/rpc.h"
 #include "daemon.h"
-#include "engine.h"
+#include "engine/engine.h"
+#include "engine/vm.h"
 #include "front.h"
-#include "rpc.h"
-#include "vm.h"
 
 #define QUEUES	     4
 #define DEPTH_MAX    300 /* more than BPF serves at a time */

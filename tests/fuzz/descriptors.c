@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 
+#include "base/util.h"
 #include "fuzz.h"
-#include "util.h"
 #include "vring.h"
 
 /* Where a queue's parts are in guest memory; queue 1 is half the memory further on. */

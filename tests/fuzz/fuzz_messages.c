@@ -16,11 +16,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
+#include "base/sigbus.h"
 #include "descriptors.h"
-#include "log.h"
-#include "sigbus.h"
-#include "vhost_user.h"
-#include "vm.h"
+#include "engine/vm.h"
+#include "serve/vhost_user.h"
 
 #define IMAGE_BYTES  (1 << 20)
 #define QUEUES	     2

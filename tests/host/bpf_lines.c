@@ -15,7 +15,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 
-#include "util.h"
+#include "base/util.h"
 
 struct lines {
 	struct bpf_line_info *source;

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "blk_config.h"
 #include "chain.h"
+#include "disk/blk_config.h"
 
 /* Byte offsets in the configuration space. */
 #define CAPACITY		 0 /* 64 bits */

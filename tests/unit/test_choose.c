@@ -2,7 +2,7 @@
 /* --engine auto's decisions, on made-up loads: what is better is found, and nothing flaps. */
 #include "unit.h"
 
-#include "choose.h"
+#include "engine/choose.h"
 
 #define SECOND_NS 1000000000ULL
 

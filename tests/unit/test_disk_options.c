@@ -6,10 +6,10 @@
 
 #include "unit.h"
 
-#include "disk_options.h"
-#include "util.h"
-#include "vm_dir.h"
-#include "vm_file.h"
+#include "base/util.h"
+#include "base/vm_dir.h"
+#include "manager/vm_file.h"
+#include "serve/disk_options.h"
 
 /* What a file of this text says, as JSON in one line, or what is wrong with it. */
 static const char *read_text(const char *text, size_t length)

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest_map.h"
+#include "engine/guest_map.h"
 
 #define FILE_BYTES (4ULL << 20)
 #define PAGE	   4096ULL

@@ -4,7 +4,7 @@
 
 #include <sys/sysmacros.h>
 
-#include "io_max.h"
+#include "disk/io_max.h"
 
 static const uint64_t none[LIMIT_KINDS];
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "parse.h"
+#include "base/parse.h"
 
 #define COUNT(cases) (sizeof(cases) / sizeof((cases)[0]))
 #define UNSET	     0x5a5a5a5a5a5a5a5aULL

@@ -2,7 +2,7 @@
 /* Placement: which CPUs are chosen, and whose affinity is let alone. */
 #include "unit.h"
 
-#include "place.h"
+#include "engine/place.h"
 
 static cpu_set_t cpus(uint64_t bits)
 {

@@ -18,8 +18,8 @@
 
 #include "unit.h"
 
-#include "privileges.h"
-#include "util.h"
+#include "base/util.h"
+#include "serve/privileges.h"
 
 static const struct privileges keep = { .control = "/tmp/nvring-unit/control" };
 

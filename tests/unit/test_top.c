@@ -4,9 +4,9 @@
 
 #include <json.h>
 
-#include "latency.h"
-#include "metrics.h"
-#include "top.h"
+#include "cmd/metrics.h"
+#include "cmd/top.h"
+#include "engine/latency.h"
 
 /* A status with one queue that completed so many reads, of 4,096 bytes and 10 us each. */
 static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid, uint64_t reads)

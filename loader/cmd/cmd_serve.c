@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `nvring serve`: options, and the order in which things start and stop. */
+#include <argp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/cgroup.h"
+#include "base/log.h"
+#include "base/pins.h"
+#include "base/sigbus.h"
+#include "base/unix_socket.h"
+#include "cmd.h"
+#include "engine/hub.h"
+#include "serve/disk_options.h"
+#include "serve/privileges.h"
+#include "serve/server.h"
+
+#define SOCKET_FD_MAX (1 << 20)
+#define CONTROL_MODE  0600
+
+struct settings {
+	const char *socket;
+	const char *control;
+	int socket_fd; /* -1 unset */
+	struct disk_options disk;
+};
+
+enum option_key {
+	OPT_SOCKET = 's',
+	OPT_SOCKET_FD = 0x100,
+	OPT_NAME,
+	OPT_CONTROL,
+	OPT_PIN_DIR,
+};
+
+static const struct argp_option options[] = {
+	{ .doc = "Where the front-end (QEMU) connects:", .group = 1 },
+	{ "socket", OPT_SOCKET, "PATH", 0, "listen on this Unix socket", 1 },
+	{ "socket-fd", OPT_SOCKET_FD, "N", 0, "use inherited listening socket N", 1 },
+	{ .doc = "How it is known:", .group = 5 },
+	{ "name", OPT_NAME, "VM", 0, "stands in every line of the log, and names its --pin-dir",
+	  5 },
+	{ "pin-dir", OPT_PIN_DIR, "DIR", 0,
+	  "pin counters, BPF programs and links for bpftool in DIR/VM (" PINS_BASE "), or \"none\"",
+	  5 },
+	{ "control", OPT_CONTROL, "PATH", 0,
+	  "listen on this Unix socket for `nvring status` and `nvring set`", 5 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct settings *settings = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->disk;
+		return 0;
+	case OPT_SOCKET:
+		settings->socket = argument;
+		return 0;
+	case OPT_SOCKET_FD:
+		settings->socket_fd = (int)cmd_number(state, "--socket-fd", argument,
+						      STDERR_FILENO + 1, SOCKET_FD_MAX);
+		return 0;
+	case OPT_NAME:
+		settings->disk.vm.name = argument;
+		return 0;
+	case OPT_PIN_DIR:
+		settings->disk.vm.pin_dir = argument;
+		return 0;
+	case OPT_CONTROL:
+		settings->control = argument;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is no option", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!!settings->socket + (settings->socket_fd >= 0) != 1)
+			argp_error(state, "one of --socket PATH and --socket-fd N is wanted");
+		if (settings->disk.vm.pin_dir && !settings->disk.vm.name)
+			argp_error(state, "--pin-dir is for a VM with a --name");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Guest memory regions, eventfds of many queues: more than the usual 1024 descriptors. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_sockets(const struct settings *settings, int *ret_fd, int *ret_control_fd)
+{
+	int fd, control_fd = -1;
+
+	fd = settings->socket ? unix_socket_listen("--socket", settings->socket, 0)
+			      : server_adopt(settings->socket_fd);
+	if (fd < 0)
+		return fd;
+	if (settings->control) {
+		control_fd = unix_socket_listen("--control", settings->control, CONTROL_MODE);
+		if (control_fd < 0) {
+			fd_close(fd);
+			if (settings->socket)
+				unlink(settings->socket);
+			return control_fd;
+		}
+	}
+	*ret_fd = fd;
+	*ret_control_fd = control_fd;
+	return 0;
+}
+
+static void close_sockets(const struct settings *settings, int fd, int control_fd)
+{
+	if (settings->socket)
+		unlink(settings->socket);
+	if (settings->control)
+		unlink(settings->control);
+	fd_close(control_fd);
+	fd_close(fd);
+}
+
+static int serve_vm(const struct settings *settings, struct vm *vm, int fd, int control_fd)
+{
+	enum engine engine = settings->disk.vm.engine;
+	char why[ENGINE_WHY_BYTES];
+	int err = vm_start(vm);
+
+	if (err)
+		return err;
+	if (engine != ENGINE_AUTO && engine_check(vm, engine, why)) {
+		log_error("--engine %s: %s; `nvring features` shows what this kernel allows",
+			  engine_name(engine), why);
+		return -EOPNOTSUPP;
+	}
+	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
+		 (unsigned long long)vm->backend.disk.sectors, engine_name(engine),
+		 settings->socket ? settings->socket : "the inherited socket");
+	return server_run(vm, fd, control_fd);
+}
+
+/* Open everything, give up what opened it, and serve. */
+static int open_and_serve(const struct settings *settings, struct vm *vm)
+{
+	char cgroups[PATH_MAX] = "";
+	struct privileges keep = {
+		.passthrough = vm->backend.disk.kind == DISK_NVME,
+		.dispatch = vm->options.vcpu_dispatch,
+		.socket = settings->socket,
+		.control = settings->control,
+		.pin_dir = settings->disk.vm.pin_dir,
+	};
+	int fd, control_fd, err;
+
+	if (vm->cgroup && !cgroup_file(vm->cgroup, vm->cgroup->levels, ".", cgroups))
+		keep.cgroups = cgroups;
+	if (vm->cgroup)
+		keep.cgroup = vm->cgroup->folder;
+	err = open_sockets(settings, &fd, &control_fd);
+	if (err)
+		return err;
+	err = privileges_drop(&keep);
+	if (!err)
+		err = serve_vm(settings, vm, fd, control_fd);
+	close_sockets(settings, fd, control_fd);
+	return err;
+}
+
+static int serve(const struct settings *settings)
+{
+	struct vm *vm = NULL;
+	int err;
+
+	server_block_signals();
+	sigbus_install();
+	raise_limits();
+	hub_sweep();
+	err = vm_create(&settings->disk.vm, &settings->disk.backend, &vm);
+	if (!err)
+		err = open_and_serve(settings, vm);
+	vm_free(vm);
+	if (err)
+		sd_notifyf(0, "STATUS=%s", log_last_error());
+	return err ? 1 : 0;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	static const struct argp_child children[] = { { .argp = &disk_options_argp }, { 0 } };
+	const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Serve one VM's disk over vhost-user-blk, in the foreground.\v"
+		       "SIGUSR1 logs the queues' counters; SIGTERM and SIGINT end it, with nothing "
+		       "lost: a guest goes on when it is started again.",
+		.children = children,
+	};
+	struct settings settings = { .socket_fd = -1 };
+	char name[] = "nvring serve";
+
+	disk_options_init(&settings.disk);
+	argv[0] = name;
+	prctl(PR_SET_NAME, "nvring"); /* not "exe", as what the manager starts would be */
+	argp_parse(&argp, argc, argv, 0, NULL, &settings);
+	log_set_name(settings.disk.vm.name);
+	if (settings.disk.verbose)
+		log_set_level(LOG_DEBUG);
+	return serve(&settings);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "io_max.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/cgroup.h"
+#include "base/util.h"
+
+static const char *const names[LIMIT_KINDS] = {
+	[LIMIT_READ_BYTES] = "rbps",
+	[LIMIT_WRITE_BYTES] = "wbps",
+	[LIMIT_READS] = "riops",
+	[LIMIT_WRITES] = "wiops",
+};
+
+const char *io_max_name(enum limit_kind kind)
+{
+	return names[kind];
+}
+
+/* "NAME=NUMBER" or "NAME=max" */
+static void take_word(const char *word, uint64_t per_second[LIMIT_KINDS])
+{
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++) {
+		size_t length = strlen(names[kind]);
+		uint64_t number;
+
+		if (strncmp(word, names[kind], length) != 0 || word[length] != '=')
+			continue;
+		number = strtoull(word + length + 1, NULL, 10); /* "max" is 0 */
+		if (number && (!per_second[kind] || number < per_second[kind]))
+			per_second[kind] = number;
+	}
+}
+
+void io_max_line(const char *line, dev_t disk, uint64_t per_second[LIMIT_KINDS])
+{
+	unsigned int number_major, number_minor;
+	char words[256], *rest;
+	int end = 0;
+
+	if (sscanf(line, "%u:%u%n", &number_major, &number_minor, &end) != 2 ||
+	    makedev(number_major, number_minor) != disk)
+		return;
+	snprintf(words, sizeof(words), "%s", line + end);
+	for (char *word = strtok_r(words, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+		take_word(word, per_second);
+}
+
+/* A cgroup has the file while the io controller is enabled for it. */
+static void read_level(const struct cgroup *cgroup, uint32_t level, dev_t disk,
+		       uint64_t per_second[LIMIT_KINDS])
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	_cleanup_free_ char *line = NULL;
+	char path[PATH_MAX];
+	size_t size = 0;
+
+	if (cgroup_file(cgroup, level, "io.max", path))
+		return;
+	file = fopen(path, "re");
+	while (file && getline(&line, &size, file) > 0)
+		io_max_line(line, disk, per_second);
+}
+
+void io_max_read(const struct cgroup *cgroup, dev_t disk, uint64_t ret_per_second[LIMIT_KINDS])
+{
+	memset(ret_per_second, 0, LIMIT_KINDS * sizeof(ret_per_second[0]));
+	for (uint32_t level = 0; level < cgroup->levels; level++)
+		read_level(cgroup, level, disk, ret_per_second);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "privileges.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/bpf_util.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "syscall_filter.h"
+
+/* Everything that Landlock knew of files when it came, Linux 5.13. */
+#define FILE_RIGHTS \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE)
+#define ALL_RIGHTS                                                                   \
+	(FILE_RIGHTS | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |             \
+	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                 \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |               \
+	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define READ_RIGHTS  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* In bpffs: what its own permissions allow. */
+#define BPFFS_RIGHTS (ALL_RIGHTS & ~(__u64)LANDLOCK_ACCESS_FS_EXECUTE)
+/* To have a cgroup below the VM's, and move there: cgroup_member.h */
+#define CGROUP_RIGHTS                                                                \
+	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
+
+static bool has_landlock = true, has_seccomp = true;
+
+static int allow(int ruleset, const char *path, __u64 rights)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
+		       ? -errno
+		       : 0;
+}
+
+/* A socket's file may be removed from its directory. */
+static int allow_removal(int ruleset, const char *path)
+{
+	_cleanup_free_ char *copy = path ? strdup(path) : NULL;
+
+	if (!path)
+		return 0;
+	return copy ? allow(ruleset, dirname(copy), LANDLOCK_ACCESS_FS_REMOVE_FILE) : -ENOMEM;
+}
+
+static int restrict_files(const struct privileges *keep)
+{
+	const struct landlock_ruleset_attr files = { .handled_access_fs = ALL_RIGHTS };
+	_cleanup_close_ int ruleset =
+		(int)syscall(SYS_landlock_create_ruleset, &files, sizeof(files), 0);
+	int err;
+
+	if (ruleset < 0) {
+		log_info("no Landlock here: %m; files stay within reach");
+		has_landlock = false;
+		return 0;
+	}
+	/* Not to write: root without capabilities may still set sysctls that run programs. */
+	err = allow(ruleset, "/proc", READ_RIGHTS);
+	if (!err)
+		err = allow(ruleset, "/sys", READ_RIGHTS);
+	if (!err)
+		err = allow(ruleset, "/sys/fs/bpf", BPFFS_RIGHTS);
+	if (!err && keep->pin_dir)
+		err = allow(ruleset, keep->pin_dir, BPFFS_RIGHTS);
+	if (!err && keep->cgroups)
+		err = allow(ruleset, keep->cgroups, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && keep->cgroup)
+		err = allow(ruleset, keep->cgroup, CGROUP_RIGHTS);
+	if (!err)
+		err = allow(ruleset, "/dev/zero", LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err)
+		err = allow_removal(ruleset, keep->socket);
+	if (!err)
+		err = allow_removal(ruleset, keep->control);
+	if (!err && syscall(SYS_landlock_restrict_self, ruleset, 0))
+		err = -errno;
+	return err;
+}
+
+/*
+ * CAP_SYS_ADMIN: before Linux 6.2 passthrough asks for it, and later where a drive does not say
+ * what its commands do; before 6.13 the poller's bpf_probe_write_user does; who hooks a module's
+ * function looks through all BTF there is.
+ */
+static bool wants_admin(const struct privileges *keep)
+{
+	return keep->passthrough || keep->dispatch || !bpf_has_uptr();
+}
+
+static void cap_freep(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
+
+/* Of those we have. */
+static int restrict_capabilities(const struct privileges *keep)
+{
+	static const cap_value_t wanted[] = { CAP_BPF, CAP_PERFMON, CAP_IPC_LOCK, CAP_SYS_ADMIN };
+	size_t count = ARRAY_SIZE(wanted) - !wants_admin(keep);
+	_cleanup_(cap_freep) cap_t have = cap_get_proc(), kept = cap_init();
+	cap_flag_value_t is_set;
+
+	if (!have || !kept)
+		return -errno;
+	for (size_t i = 0; i < count; i++) {
+		if (cap_get_flag(have, wanted[i], CAP_PERMITTED, &is_set) || is_set == CAP_CLEAR)
+			continue;
+		cap_set_flag(kept, CAP_PERMITTED, 1, &wanted[i], CAP_SET);
+		cap_set_flag(kept, CAP_EFFECTIVE, 1, &wanted[i], CAP_SET);
+	}
+	return cap_set_proc(kept) ? -errno : 0;
+}
+
+/*
+ * io_uring's requests pass by seccomp, and make sockets: a network of our own has nobody in it. The
+ * service's unit forbids that, as it has done it. Addresses that begin with '@' are a network's.
+ */
+static void leave_network(void)
+{
+	const char *supervisor = getenv("NOTIFY_SOCKET");
+
+	if ((!supervisor || *supervisor != '@') && unshare(CLONE_NEWNET))
+		log_debug("no network namespace of its own: %m");
+}
+
+static int restrict_calls(void)
+{
+	int err = syscall_filter_install();
+
+	if (err != -ENOSYS && err != -EINVAL)
+		return err;
+	log_info("no seccomp here: %s; system calls stay within reach", strerror(-err));
+	has_seccomp = false;
+	return 0;
+}
+
+int privileges_drop(const struct privileges *keep)
+{
+	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+
+	leave_network();
+	if (!err)
+		err = restrict_files(keep);
+	if (!err)
+		err = restrict_capabilities(keep);
+	if (!err)
+		err = restrict_calls();
+	if (err)
+		log_error("privileges cannot be given up: %s", strerror(-err));
+	return err;
+}
+
+const char *privileges_confinement(void)
+{
+	if (has_landlock)
+		return has_seccomp ? "capabilities, Landlock, seccomp" : "capabilities, Landlock";
+	return has_seccomp ? "capabilities, seccomp" : "capabilities";
+}
