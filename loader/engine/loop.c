@@ -156,21 +156,34 @@ static bool await_start(struct loop *loop, int err)
 	return start;
 }
 
+/*
+ * The kernel runs the steps no more: somebody has detached the program, say. What is in flight then
+ * is in nobody's books but the drive's. So this process ends as by a crash: the next one waits for
+ * the drive, and does it again.
+ */
+static void abandon(const struct loop *loop, int err)
+{
+	log_error(
+		"queue %u: its loop was ended: %s; so is this process, and the next one does again "
+		"what is in flight",
+		loop->queue->index, err ? strerror(-err) : "its BPF program was detached");
+	_exit(EXIT_FAILURE);
+}
+
 static void serve(struct loop *loop)
 {
 	struct direct_queue *direct = loop->queue->direct;
-	int err = 0;
 
-	while (!err) {
-		err = ring_enter_loop(loop->ring_fd);
-		if (err == -EINTR)
-			err = 0;
+	for (;;) {
+		int err = ring_enter_loop(loop->ring_fd);
+		bool paused = load_once(&direct->pause);
+
 		take_call(loop);
 		if (load_once(&direct->mode) != DIRECT_ON && !load_once(&direct->state.in_flight))
 			break;
+		if (err != -EINTR && (err || !paused))
+			abandon(loop, err);
 	}
-	if (err)
-		log_error("queue %u: loop: %s", loop->queue->index, strerror(-err));
 	pthread_mutex_lock(&loop->lock);
 	loop->ended = true;
 	pthread_cond_signal(&loop->changed);

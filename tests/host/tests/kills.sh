@@ -6,6 +6,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+PATH=/tree/.cache/sysroot/usr/sbin:$PATH # where packaging/deps.sh put bpftool
 engine=$1 kills=$2
 socket=$dir/socket control=$dir/control
 range=65536 # blocks of 512 bytes
@@ -77,6 +78,15 @@ for ((i = 1; i <= kills; i++)); do
 	status | grep -q "\"engine\": *\"$engine\"" && served=$((served + 1))
 done
 seconds=$((($(date +%s%N) - start) / 1000000000))
+if [ "$engine" = loop ]; then
+	bpftool link detach id "$(cat /proc/$victim/fdinfo/* |
+		awk '$1 == "link_type:" { type = $2 } $1 == "link_id:" && type == "struct_ops" { print $2; exit }')"
+	check "the process whose loop is detached ends" eval "! wait $victim"
+	check "and says why" grep -q 'its loop was ended' "$dir/victim.log"
+	serve
+	serves
+	ok $? "the next one serves"
+fi
 ok $((back != kills)) "after $back of $kills kills, in $seconds s, its guest went on"
 ok $((served != kills)) "by the $engine"
 ok $((again == 0)) "$again requests in flight were done again"
