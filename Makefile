@@ -115,12 +115,9 @@ LAYERS	:= base disk engine serve manager cmd
 
 # cppcheck 2.10 knows neither statement expressions nor the cleanup attribute.
 lint: $(SKELS) $(TEST_SKELS)
-	$(Q)above="$(LAYERS)"; for layer in $(LAYERS); do \
-		above=$${above#"$$layer"}; \
-		for other in $$above; do \
-			! grep -Hn "#include \"$$other/" loader/$$layer/*.[ch] || exit 1; \
-		done; \
-		above=$${above# }; \
+	$(Q)before=bpf; for layer in $(LAYERS); do \
+		! grep -n '#include "[a-z]*/' loader/$$layer/*.[ch] | grep -vE "\"($$before)/" || exit 1; \
+		before="$$before|$$layer"; \
 	done
 	$(Q)$(FORMAT) --dry-run -Werror $(SOURCES)
 	$(Q)$(TIDY) --quiet $(LOADER_SRCS) $(TEST_SRCS) -- $(filter-out -MMD -MP,$(ALL_CFLAGS)) \

@@ -54,12 +54,10 @@ static void check(struct argp_state *state, const struct settings *settings)
 	for (int i = 0; i < SWITCHES; i++)
 		others |= settings->on[i] != NULL;
 	if (!settings->engine && !others)
-		argp_error(state, "--engine, --moderation, --wake-halted, --placement "
-				  " or --spin-us is wanted");
+		argp_error(state, "--engine, --moderation, --wake-halted, --placement or "
+				  "--spin-us is wanted");
 	if (settings->queue >= 0 && (!settings->engine || others))
 		argp_error(state, "--queue goes with --engine alone");
-	if (!settings->target.control && !settings->target.vm)
-		argp_error(state, "--vm NAME or --control PATH is wanted");
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -100,7 +98,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 int cmd_set(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { .argp = &target_any_argp }, { 0 } };
+	static const struct argp_child children[] = { { .argp = &target_one_argp }, { 0 } };
 	const struct argp argp = {
 		.options = options,
 		.parser = parse_option,

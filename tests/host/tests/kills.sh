@@ -6,6 +6,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/status.sh
 PATH=/tree/.cache/sysroot/usr/sbin:$PATH # where packaging/deps.sh put bpftool
 engine=$1 kills=$2
 socket=$dir/socket control=$dir/control
@@ -32,17 +33,12 @@ serve() {
 	victim=$!
 }
 
-status() { build/nvring status --control "$control" --json 2>/dev/null; }
-
-# counted NAME: of the victim's queue
-counted() { status | jq "[.queues[].counters.$1] | add"; }
-
 # serves: within 30 s. Looking often is as much work here as what is waited for.
 serves() {
 	for _ in $(seq 100); do
 		sleep 0.3
-		[ "$(counted completed)" -gt 50 ] 2>/dev/null && return 0
-	done
+		[ "$(counted completed)" -gt 50 ] && return 0
+	done 2>/dev/null
 	return 1
 }
 
@@ -75,7 +71,7 @@ for ((i = 1; i <= kills; i++)); do
 	serves || break
 	back=$((back + 1))
 	again=$((again + $(counted resubmitted)))
-	status | grep -q "\"engine\": *\"$engine\"" && served=$((served + 1))
+	[ "$(status '.queues[0].engine')" = "$engine" ] && served=$((served + 1))
 done
 seconds=$((($(date +%s%N) - start) / 1000000000))
 if [ "$engine" = loop ]; then

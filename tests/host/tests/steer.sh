@@ -83,23 +83,13 @@ counted() {
 	status guest "(.queues[0].counters + .queues[0].direct).\"$1\""
 }
 
-# drive_interrupts: on CPUs of vCPUs, and on all
-drive_interrupts() {
-	awk -v drive="nvme${drive%n*}q" 'index($NF, drive) == 1 {
-		near += $2 + $3
-		for (i = 2; $i ~ /^[0-9]+$/; i++)
-			all += $i
-	}
-	END { print near + 0, all + 0 }' /proc/interrupts
-}
-
 # interrupted: percent of the drive's interrupts that CPUs of vCPUs take, under load
 interrupted() {
 	local before after
 
-	read -ra before < <(drive_interrupts)
+	read -ra before < <(drive_interrupts guest)
 	load 32 2 >&2
-	read -ra after < <(drive_interrupts)
+	read -ra after < <(drive_interrupts guest)
 	echo $(((after[0] - before[0]) * 1000 / (after[1] - before[1] + 1)))
 }
 

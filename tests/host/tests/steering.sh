@@ -44,7 +44,7 @@ configure() {
 	case $1 in
 	all-off) switches=(--moderation off --wake-halted off --placement off --spin-us 0) ;;
 	spin-off) switches+=(--spin-us 0) ;;
-	*-on | *-off) switches+=("--${1%-*}" "${1##*-}") ;;
+	*-off) switches+=("--${1%-off}" off) ;;
 	esac
 	build/nvring set --control "$dir/$engine.control" "${switches[@]}"
 }
@@ -53,12 +53,7 @@ configure() {
 own() {
 	build/nvring status --control "$dir/$engine.control" --json |
 		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.halted) | add)"'
-	awk -v drive="nvme${side_drive[$engine]%n*}q" 'index($NF, drive) == 1 {
-		near += $2 + $3
-		for (i = 2; $i ~ /^[0-9]+$/; i++)
-			all += $i
-	}
-	END { print near + 0, all + 0 }' /proc/interrupts
+	drive_interrupts "$engine"
 	# shellcheck disable=SC2046 # threads are words
 	histogram $doorbell | of_threads $(threads "${side_qemu[$engine]}" '^CPU ')
 }

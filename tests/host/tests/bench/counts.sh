@@ -48,17 +48,9 @@ vm_stat() {
 	cat /sys/kernel/debug/kvm/"${side_qemu[$1]}"-*/"$2"
 }
 
-drive_interrupts() {
-	awk -v drive="nvme${side_drive[$1]%n*}q" 'index($NF, drive) == 1 {
-		for (i = 2; $i ~ /^[0-9]+$/; i++)
-			n += $i
-	}
-	END { print n + 0 }' /proc/interrupts
-}
-
 # counters SIDE: all of them so far, words
 counters() {
-	echo "$(server_switches "$1") $(drive_interrupts "$1") $(vm_stat "$1" exits)" \
+	echo "$(server_switches "$1") $(drive_interrupts "$1" | cut -d' ' -f2) $(vm_stat "$1" exits)" \
 		"$(vm_stat "$1" irq_injections) $(vm_stat "$1" halt_exits)"
 }
 

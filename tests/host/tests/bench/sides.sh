@@ -218,3 +218,13 @@ sides_stop() {
 	done
 	rm -rf "$dir"
 }
+
+# drive_interrupts SIDE: of its drive, those on CPUs 0 and 1, where the vCPUs are, and all
+drive_interrupts() {
+	awk -v drive="nvme${side_drive[$1]%n*}q" 'index($NF, drive) == 1 {
+		near += $2 + $3
+		for (i = 2; $i ~ /^[0-9]+$/; i++)
+			all += $i
+	}
+	END { print near + 0, all + 0 }' /proc/interrupts
+}
