@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd.h"
 
-#include <argp.h>
 #include <json.h>
 #include <stdio.h>
 
@@ -17,6 +16,15 @@ uint64_t cmd_number(struct argp_state *state, const char *option, const char *te
 		argp_error(state, "%s %s: a number from %llu to %llu is wanted", option, text,
 			   (unsigned long long)least, (unsigned long long)most);
 	return value;
+}
+
+error_t cmd_parse_child(int key, char *argument, struct argp_state *state)
+{
+	(void)argument;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = state->input;
+	return 0;
 }
 
 void cmd_print_json(struct json_object *object)

@@ -6,9 +6,9 @@
 #ifndef NVRING_CMD_H
 #define NVRING_CMD_H
 
+#include <argp.h>
 #include <stdint.h>
 
-struct argp_state;
 struct json_object;
 
 /**
@@ -21,6 +21,9 @@ struct json_object;
  */
 uint64_t cmd_number(struct argp_state *state, const char *option, const char *text, uint64_t least,
 		    uint64_t most);
+
+/* cmd_parse_child() - argp parser of a subcommand whose options are all its first child's */
+error_t cmd_parse_child(int key, char *argument, struct argp_state *state);
 
 /* cmd_print_json() - for --json, on stdout */
 void cmd_print_json(struct json_object *object);

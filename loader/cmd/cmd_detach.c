@@ -8,18 +8,6 @@
 #include "cmd.h"
 #include "disk/target.h"
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	(void)argument;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static void detached(const char *vm, struct json_object *result)
 {
 	bool already = json_get_bool(result, "already");
@@ -36,7 +24,7 @@ static int run(int argc, char **argv, const char *method, const char *doc,
 	       void (*report)(const char *vm, struct json_object *result))
 {
 	static const struct argp_child children[] = { { .argp = &target_vms_argp }, { 0 } };
-	const struct argp argp = { .parser = parse_option, .doc = doc, .children = children };
+	const struct argp argp = { .parser = cmd_parse_child, .doc = doc, .children = children };
 	struct target target = { 0 };
 	char name[32];
 

@@ -7,23 +7,11 @@
 #include "metrics.h"
 #include "serve/watch.h"
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	(void)argument;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int cmd_metrics(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { .argp = &watch_argp }, { 0 } };
 	const struct argp argp = {
-		.parser = parse_option,
+		.parser = cmd_parse_child,
 		.children = children,
 		.doc = "Print what is counted for VMs, all that are attached by default, in the "
 		       "text format of Prometheus.\v"

@@ -8,18 +8,6 @@
 #include "cmd.h"
 #include "disk/target.h"
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	(void)argument;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static void print_each(struct json_object *result, const char *key, const char *what)
 {
 	struct json_object *names = json_object_object_get(result, key);
@@ -33,7 +21,7 @@ int cmd_reload(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { .argp = &target_manager_argp }, { 0 } };
 	const struct argp argp = {
-		.parser = parse_option,
+		.parser = cmd_parse_child,
 		.doc = "Have the manager read its configuration directory again: attach what is "
 		       "new, "
 		       "detach what is gone. What changed waits for `nvring restart`.",
