@@ -36,7 +36,7 @@ static void begin(struct chooser *chooser)
 
 static bool takes_part(const struct vhost_queue *queue)
 {
-	return queue->running && queue->asked == ENGINE_AUTO;
+	return queue->running && queue->asked == ENGINE_AUTO && !vm_migrates(queue->vm);
 }
 
 static bool any_takes_part(const struct vm *vm)

@@ -241,8 +241,12 @@ void engine_start(struct vhost_queue *queue)
 	char reason[ENGINE_SENTENCE_BYTES] = "it was asked for", why[ENGINE_SENTENCE_BYTES];
 	enum engine to = queue->asked;
 
-	if (to == ENGINE_AUTO)
+	if (vm_migrates(queue->vm)) {
+		to = ENGINE_WORKER;
+		snprintf(reason, sizeof(reason), "the guest migrates: it logs what it writes");
+	} else if (to == ENGINE_AUTO) {
 		to = chooser_begin(queue->vm, reason);
+	}
 	enter_worker(queue);
 	if (!engine_switch(queue, to, reason, why))
 		return;
@@ -255,7 +259,7 @@ static void ask_auto(struct vhost_queue *queue)
 {
 	char reason[ENGINE_SENTENCE_BYTES];
 
-	if (!queue->running)
+	if (!queue->running || vm_migrates(queue->vm))
 		return;
 	chooser_begin(queue->vm, reason);
 	explain(queue, reason);
@@ -268,7 +272,7 @@ int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGIN
 
 	if (engine == ENGINE_AUTO) {
 		ask_auto(queue);
-	} else if (queue->running) {
+	} else if (queue->running && !vm_migrates(queue->vm)) {
 		err = engine_switch(queue, engine, "it was asked for", ret_why);
 	} else {
 		err = engine_check(queue->vm, engine, why);

@@ -38,7 +38,8 @@ int engine_parse(const char *name, enum engine *ret_engine);
  * @queue: stopped, its state set up
  *
  * A worker serves first what a process before us left in flight. Where the engine that was asked
- * for cannot be had, a worker goes on, and the log says why.
+ * for cannot be had, a worker goes on, and the log says why. While the guest migrates a worker
+ * does, too (dirty_log.h).
  */
 void engine_start(struct vhost_queue *queue);
 
@@ -65,6 +66,7 @@ int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
  * @engine: any
  * @ret_why: filled with a sentence on failure
  *
+ * While the guest migrates it is for afterwards.
  * Return: 0, or -errno when it cannot be had: nothing has changed then.
  */
 int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES]);

@@ -165,6 +165,7 @@ void vhost_queue_stop(struct vhost_queue *queue)
 	if (!queue->running)
 		return;
 	engine_stop(queue);
+	dirty_log_used(&queue->vm->log, queue); /* whatever was written there last */
 	queue->running = false;
 	queue->base = queue->state.last_avail;
 	release(queue);

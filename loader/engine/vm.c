@@ -2,6 +2,7 @@
 #include "vm.h"
 
 #include <fcntl.h>
+#include <linux/vhost_types.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <string.h>
@@ -147,11 +148,18 @@ void vm_update_durability(struct vm *vm)
 		disk->flags |= DISK_WRITE_THROUGH;
 }
 
+bool vm_migrates(const struct vm *vm)
+{
+	return vm->features & 1ULL << VHOST_F_LOG_ALL;
+}
+
 int vm_set_features(struct vm *vm, uint64_t features)
 {
 	if (features == vm->features)
 		return 0;
 	vm_pause(vm);
+	if (vm_migrates(vm) && !(features & 1ULL << VHOST_F_LOG_ALL))
+		dirty_log_close(&vm->log);
 	vm->features = features;
 	vm_update_durability(vm);
 	return vm_resume(vm);
@@ -206,6 +214,7 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 		return;
 	engine_rest(vm);
 	drop_inflight(vm);
+	dirty_log_close(&vm->log);
 	guest_map_clear(&vm->map);
 	vm->memory_seen = false;
 	sigbus_forget();

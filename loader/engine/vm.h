@@ -8,6 +8,7 @@
 
 #include "disk/backend.h"
 #include "disk/blk_config.h"
+#include "dirty_log.h"
 #include "guest_map.h"
 #include "stats_memory.h"
 #include "vhost_queue.h"
@@ -54,6 +55,7 @@ struct vm {
 	bool write_through; /* the guest chose it in configuration space */
 	struct vhost_user *front; /* its connection, NULL without */
 	bool memory_seen;	  /* a memory table was set: queues may start */
+	struct dirty_log log;	  /* of what we write, for a migration */
 
 	void *inflight_area;
 	size_t inflight_bytes;
@@ -106,10 +108,13 @@ uint64_t vm_features(const struct vm *vm);
  * @vm: the VM
  * @features: a subset of vm_features(), and what the transport adds
  *
- * Running queues are restarted: the features decide how they notify.
+ * Running queues are restarted: the features decide how they notify, and who may serve them.
  * Return: 0, or -errno of a queue that did not start again.
  */
 int vm_set_features(struct vm *vm, uint64_t features);
+
+/* vm_migrates() - the front-end wants what we write logged: only workers may serve */
+bool vm_migrates(const struct vm *vm);
 
 /* vm_update_durability() - the guest or its features changed the write cache mode */
 void vm_update_durability(struct vm *vm);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "completion.h"
 #include "direct.h"
+#include "dirty_log.h"
 #include "guest_buffers.h"
 #include "notify.h"
 #include "sqe.h"
@@ -116,6 +117,7 @@ static void finish(struct worker *worker, struct io *io)
 	struct queue_counters *counters = queue->counters;
 
 	guest_write(request->status_addr, &request->status, 1);
+	dirty_log_request(&queue->vm->log, worker->memory, request);
 	if (request->status != VIRTIO_BLK_S_OK)
 		counters->errors++;
 	else if (request->type == VIRTIO_BLK_T_IN)
@@ -168,6 +170,7 @@ void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int
 	}
 	if (io->bounce && command->op == COMMAND_READ && result > 0)
 		bounce_copy(request, io->bounce, min((uint64_t)result, command->bytes), true);
+	dirty_log_command(&io->queue->vm->log, worker->memory, request);
 	step = command_completed(&worker->backend->disk, request, result);
 	if (io->bounce && step != COMMAND_AGAIN)
 		bounce_put(worker, io);
@@ -378,6 +381,7 @@ void worker_io_publish(struct vhost_queue *queue)
 	queue->owed_at = 0;
 	queue->counters->completed += count; /* before the driver sees them */
 	used_publish(state, &queue->vring);
+	dirty_log_used(&queue->vm->log, queue);
 	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
 	queue->batch_count = 0;
 	if (trace->active && trace->now.completed_at)

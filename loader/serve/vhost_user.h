@@ -15,6 +15,7 @@
 
 enum vhost_user_protocol_feature {
 	VHOST_USER_PROTOCOL_F_MQ = 0,
+	VHOST_USER_PROTOCOL_F_LOG_SHMFD = 1,
 	VHOST_USER_PROTOCOL_F_REPLY_ACK = 3,
 	VHOST_USER_PROTOCOL_F_BACKEND_REQ = 5,
 	VHOST_USER_PROTOCOL_F_CONFIG = 9,
@@ -31,6 +32,7 @@ enum vhost_user_request {
 	VHOST_USER_SET_OWNER = 3,
 	VHOST_USER_RESET_OWNER = 4,
 	VHOST_USER_SET_MEM_TABLE = 5,
+	VHOST_USER_SET_LOG_BASE = 6,
 	VHOST_USER_SET_VRING_NUM = 8,
 	VHOST_USER_SET_VRING_ADDR = 9,
 	VHOST_USER_SET_VRING_BASE = 10,
@@ -105,6 +107,10 @@ union vhost_user_payload {
 		uint32_t flags;
 		uint8_t data[VHOST_USER_CONFIG_MAX];
 	} config;
+	struct {
+		uint64_t mmap_size;
+		uint64_t mmap_offset;
+	} log;
 	struct {
 		uint64_t mmap_size;
 		uint64_t mmap_offset;

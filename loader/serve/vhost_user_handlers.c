@@ -4,6 +4,7 @@
  * descriptors against the table at the end; a handler that keeps a descriptor takes it out.
  */
 #include <fcntl.h>
+#include <linux/vhost_types.h>
 #include <linux/virtio_blk.h>
 #include <stdarg.h>
 #include <string.h>
@@ -15,10 +16,11 @@
 
 #define BIT(n) (1ULL << (n))
 
-#define PROTOCOL_FEATURES                                                                      \
-	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                \
-	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |          \
-	 BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) | \
+#define PROTOCOL_FEATURES                                                                \
+	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |          \
+	 BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | \
+	 BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) | \
+	 BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |                                       \
 	 BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
 
 int vhost_user_refuse(struct vhost_user *connection, int err, const char *format, ...)
@@ -43,7 +45,7 @@ int vhost_user_reply_u64(struct vhost_user *connection, uint64_t value)
 
 static uint64_t offered(const struct vm *vm)
 {
-	return vm_features(vm) | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	return vm_features(vm) | BIT(VHOST_USER_F_PROTOCOL_FEATURES) | BIT(VHOST_F_LOG_ALL);
 }
 
 static int get_features(struct vhost_user *connection)
@@ -178,6 +180,7 @@ static int get_status(struct vhost_user *connection)
 #define U64	 sizeof(uint64_t), sizeof(uint64_t)
 #define STATE	 sizeof(struct vhost_vring_state), sizeof(struct vhost_vring_state)
 #define ADDR	 sizeof(struct vhost_vring_addr), sizeof(struct vhost_vring_addr)
+#define LOG	 16, 16
 #define TABLE	 8, sizeof(((union vhost_user_payload *)0)->table)
 #define SLOT	 40, 40
 #define CONFIG	 VHOST_USER_CONFIG_HEADER, VHOST_USER_CONFIG_HEADER + VHOST_USER_CONFIG_MAX
@@ -195,6 +198,7 @@ static const struct {
 	[VHOST_USER_SET_OWNER] = { "SET_OWNER", set_owner, 0, 8, 0, 0 },
 	[VHOST_USER_RESET_OWNER] = { "RESET_OWNER", reset_owner, 0, 8, 0, 0 },
 	[VHOST_USER_SET_MEM_TABLE] = { "SET_MEM_TABLE", vhost_user_set_mem_table, TABLE, 0, 8 },
+	[VHOST_USER_SET_LOG_BASE] = { "SET_LOG_BASE", vhost_user_set_log_base, LOG, 1, 1 },
 	[VHOST_USER_SET_VRING_NUM] = { "SET_VRING_NUM", vhost_user_set_vring_num, STATE, 0, 0 },
 	[VHOST_USER_SET_VRING_ADDR] = { "SET_VRING_ADDR", vhost_user_set_vring_addr, ADDR, 0, 0 },
 	[VHOST_USER_SET_VRING_BASE] = { "SET_VRING_BASE", vhost_user_set_vring_base, STATE, 0, 0 },

@@ -33,6 +33,7 @@ int vhost_user_set_mem_table(struct vhost_user *connection);
 int vhost_user_get_max_mem_slots(struct vhost_user *connection);
 int vhost_user_add_mem_reg(struct vhost_user *connection);
 int vhost_user_rem_mem_reg(struct vhost_user *connection);
+int vhost_user_set_log_base(struct vhost_user *connection);
 int vhost_user_get_inflight_fd(struct vhost_user *connection);
 int vhost_user_set_inflight_fd(struct vhost_user *connection);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages about guest memory and the in-flight area. */
+/* Messages about guest memory, the log of what we write there, and the in-flight area. */
 #include <string.h>
 
 #include "engine/vm.h"
@@ -88,6 +88,28 @@ int vhost_user_rem_mem_reg(struct vhost_user *connection)
 			(unsigned long long)region->size, (unsigned long long)region->gpa);
 	resumed = vm_resume(vm);
 	return err ? err : resumed;
+}
+
+int vhost_user_set_log_base(struct vhost_user *connection)
+{
+	struct vhost_user_message *message = &connection->message;
+	uint64_t bytes = message->payload.log.mmap_size, offset = message->payload.log.mmap_offset;
+	struct vm *vm = connection->vm;
+	int err, resumed;
+
+	/* From our reply on nothing goes to the old one: the front-end frees it. */
+	vm_pause(vm);
+	err = dirty_log_open(&vm->log, message->fds[0], bytes, offset);
+	if (err)
+		vhost_user_refuse(connection, err, "%llu bytes at %llu: %s",
+				  (unsigned long long)bytes, (unsigned long long)offset,
+				  err == -EINVAL ? "the file is shorter" : strerror(-err));
+	resumed = vm_resume(vm);
+	if (err || resumed)
+		return err ? err : resumed;
+	message->fds[0] = fd_close(message->fds[0]); /* it is not to go back */
+	message->fd_count = 0;
+	return vhost_user_reply_u64(connection, 0);
 }
 
 int vhost_user_get_inflight_fd(struct vhost_user *connection)

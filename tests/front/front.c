@@ -384,7 +384,8 @@ static void set_inflight(struct front *front, const struct front_options *option
 static void negotiate(struct front *front, const struct front_options *options)
 {
 	uint64_t offered = front_ask(front, VHOST_USER_GET_FEATURES, 0);
-	uint64_t features = offered & ~options->without, protocol = 0;
+	/* Who acknowledges the log migrates. */
+	uint64_t features = offered & ~options->without & ~BIT64(VHOST_F_LOG_ALL), protocol = 0;
 
 	if (features & BIT64(VHOST_USER_F_PROTOCOL_FEATURES)) {
 		protocol = front_ask(front, VHOST_USER_GET_PROTOCOL_FEATURES, 0);

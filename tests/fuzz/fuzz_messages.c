@@ -412,7 +412,7 @@ static void check_vm(void)
 	if (fuzz_fault("state"))
 		vm->status = 1;
 	if (vm->features || vm->has_protocol || vm->status || vm->memory_seen ||
-	    vm->map.memory.count || vm->inflight_area || sigbus_seen() ||
+	    vm->map.memory.count || vm->inflight_area || vm->log.bits || sigbus_seen() ||
 	    vm->workers[0].queue_count)
 		fuzz_fail("the VM remembers a front-end that is gone");
 	for (uint32_t i = 0; i < QUEUES; i++) {
