@@ -7,15 +7,14 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/nvme.sh
 cgroups=/sys/fs/cgroup
 home=$cgroups/system # the manager's
 controllers='+cpu +memory +io +pids'
 guest_bytes=$((32 << 20)) # a front-end's memory
 first=0 range=65536       # blocks of 512 bytes
 
-for disk in /dev/nvme0n?; do
-	[ "$(blockdev --getss "$disk")" != 512 ] || break
-done
+disk=/dev/nvme$(namespace 512)
 
 # begin: a front-end that verifies
 begin() {

@@ -7,6 +7,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/nvme.sh
 model=$dir/model
 base=0 # sector of the model where the served disk starts
 tracing=/sys/kernel/tracing
@@ -137,16 +138,7 @@ traced() {
 		END { exit sum != blocks || large }' "$dir/trace"
 }
 
-# format BYTES: the namespace with blocks of this size
-format() {
-	local disk
-
-	for disk in /dev/nvme0n?; do
-		[ "$(blockdev --getss "$disk")" != "$1" ] || echo "$disk"
-	done
-}
-
-small=$(format 512) large=$(format 4096)
+small=/dev/nvme$(namespace 512) large=/dev/nvme$(namespace 4096)
 
 # A partition, by a name of its own: between random bytes, of which none may change.
 head -c 48M /dev/urandom | dd of="$small" bs=1M iflag=fullblock oflag=direct status=none

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # front ENGINE TEST...: tests of our own front-end, with an engine that the outer kernel has not.
 # On a file system that has O_DIRECT.
-for disk in /dev/nvme0n?; do
-	[ "$(blockdev --getss $disk)" != 512 ] || break
-done
+. tests/lib/nvme.sh
+disk=/dev/nvme$(namespace 512)
 mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
 lsblk -o NAME,SIZE,LOG-SEC,MOUNTPOINT
 mkdir -p /results/logs

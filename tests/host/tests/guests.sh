@@ -10,6 +10,7 @@ PATH=/tree/.cache/sysroot/usr/sbin:$PATH
 . tests/lib/tap.sh
 . tests/lib/manager.sh
 . tests/lib/guest.sh
+. tests/lib/nvme.sh
 . tests/lib/qmp.sh
 . tests/lib/status.sh
 run=/run/nvring # as it is by default, with pins
@@ -23,12 +24,7 @@ second=65536 # where b's begins: not where reading ahead for a comes
 declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second in each of two queues
 declare -A from=() to=() at=([a]=0 [b]=$((second * 512)) [c]=0)
 
-for namespace in /dev/nvme0n?; do
-	case $(blockdev --getss "$namespace") in
-	512) small=$namespace ;;
-	4096) large=$namespace ;;
-	esac
-done
+small=/dev/nvme$(namespace 512) large=/dev/nvme$(namespace 4096)
 declare -A disk=([a]=$small [b]=$small [c]=$large)
 
 # in_cgroup NAME COMMAND...: there

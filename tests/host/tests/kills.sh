@@ -6,6 +6,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/nvme.sh
 . tests/lib/status.sh
 PATH=/tree/.cache/sysroot/usr/sbin:$PATH # where packaging/deps.sh put bpftool
 engine=$1 kills=$2
@@ -15,9 +16,7 @@ pace=100    # requests a second of each other VM
 victim=
 declare -A first=([victim]=0 [loop]=$range [worker]=$((2 * range)))
 
-for disk in /dev/nvme0n?; do
-	[ "$(blockdev --getss "$disk")" != 512 ] || break
-done
+disk=/dev/nvme$(namespace 512)
 
 # begin NAME SOCKET [OPTION...]: a front-end that verifies
 begin() {

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # member: VMs in their cgroups, with the loop, which the outer kernel has not, and with cgroups that have
 # controllers, and killed: tests, one after another.
-for disk in /dev/nvme0n?; do
-	[ "$(blockdev --getss $disk)" != 4096 ] || break
-done
+. tests/lib/nvme.sh
+disk=/dev/nvme$(namespace 4096)
 mke2fs -q -F -t ext4 "$disk" && mount "$disk" /var/tmp || exit 1 # it has O_DIRECT
 
 # run TEST COMMAND...

@@ -5,6 +5,7 @@ cd /tree
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
 . tests/lib/guest.sh
+. tests/lib/nvme.sh
 engine=$1
 shift
 options=("$@")
@@ -22,22 +23,13 @@ run_guest() {
 	return "${PIPESTATUS[0]}"
 }
 
-# format BYTES: the namespace with blocks of this size, "0n1"
-format() {
-	local disk
-
-	for disk in /dev/nvme0n?; do
-		[ "$(blockdev --getss "$disk")" != "$1" ] || echo "${disk#/dev/nvme}"
-	done
-}
-
 # holds DISK BLOCK SIZE WORDS: the block at this LBA is the guest's pattern
 holds() {
 	[ "$(dd if="$1" bs="$3" skip="$2" count=1 iflag=direct status=none | sha256sum)" = \
 		"$(yes "nvring LBA $4" | head -c "$3" | sha256sum)" ]
 }
 
-small=$(format 512) large=$(format 4096)
+small=$(namespace 512) large=$(namespace 4096)
 
 daemon_start --device "/dev/ng$small" --queues 2 "${options[@]}"
 guest /results/verify.log verify size=1m

@@ -4,6 +4,7 @@ set -u
 cd /tree || exit
 PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QEMU
 . tests/lib/tap.sh
+. tests/lib/nvme.sh
 . tests/host/tests/bench/sides.sh
 milliseconds=2000 answer_seconds=60
 engine=$1 hogs=()
@@ -56,9 +57,7 @@ check "they are gone with the front-end" wait_for 20 test ! -e /sys/fs/bpf/nvrin
 kill -TERM "${side_pid[states]}"
 
 # A guest whose first vCPU has CPU 0, the second CPU 1; BPF serves it where the scheduler likes.
-for disk in /dev/nvme0n?; do
-	[ "$(blockdev --getss "$disk")" != 512 ] || drive=${disk#/dev/nvme}
-done
+drive=$(namespace 512)
 side_drive[guest]=$drive
 server_start() {
 	serve "$1" --name "$1" --device "/dev/ng$drive" --engine "$engine" --queues 2 --placement off
