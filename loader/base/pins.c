@@ -14,8 +14,7 @@
 
 #include "log.h"
 
-#define FOLDER_MODE 0700
-#define NAME_BYTES  256
+#define NAME_BYTES 256
 
 struct pins {
 	int base_fd;
@@ -89,7 +88,7 @@ static int open_base(const char *base)
 	_cleanup_close_ int fd = -1;
 	struct statfs fs;
 
-	if (mkdir(base, FOLDER_MODE) && errno != EEXIST)
+	if (mkdir(base, PINS_MODE) && errno != EEXIST)
 		return -errno;
 	fd = open_folder(AT_FDCWD, base);
 	if (fd < 0)
@@ -106,7 +105,7 @@ static int open_base(const char *base)
 /* The folder, made anew and locked; -EEXIST when a daemon has it. */
 static int take_folder(struct pins *pins)
 {
-	if (mkdirat(pins->base_fd, pins->name, FOLDER_MODE) && errno != EEXIST)
+	if (mkdirat(pins->base_fd, pins->name, PINS_MODE) && errno != EEXIST)
 		return -errno;
 	pins->fd = open_folder(pins->base_fd, pins->name);
 	if (pins->fd < 0)

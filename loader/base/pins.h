@@ -10,6 +10,7 @@
 #define NVRING_PINS_H
 
 #define PINS_BASE "/sys/fs/bpf/nvring"
+#define PINS_MODE 0700
 
 struct pins;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "unix_socket.h"
 
+#include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -8,6 +10,7 @@
 #include <sys/un.h>
 
 #include "log.h"
+#include "util.h"
 
 #define BACKLOG 128 /* a daemon that is frozen takes none for a while */
 
@@ -76,6 +79,25 @@ int unix_socket_listen(const char *option, const char *path, mode_t mode)
 		return err;
 	}
 	return fd_steal(&fd);
+}
+
+int unix_socket_folder(const char *path)
+{
+	_cleanup_free_ char *copy = path ? strdup(path) : NULL;
+	int fd;
+
+	if (!path)
+		return -1;
+	fd = copy ? open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	return fd < 0 ? -errno : fd;
+}
+
+void unix_socket_remove(int folder, const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	if (folder >= 0)
+		unlinkat(folder, name ? name + 1 : path, 0);
 }
 
 int unix_socket_receive(const char *path)

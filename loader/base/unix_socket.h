@@ -17,6 +17,17 @@
 int unix_socket_listen(const char *option, const char *path, mode_t mode);
 
 /**
+ * unix_socket_folder() - be able to remove a socket's file from anywhere
+ * @path: of the socket, or NULL
+ *
+ * Return: its directory, O_PATH, -1 without a path, or -errno.
+ */
+int unix_socket_folder(const char *path);
+
+/* unix_socket_remove() - remove the file @path from the directory that unix_socket_folder() gave */
+void unix_socket_remove(int folder, const char *path);
+
+/**
  * unix_socket_receive() - create a socket for datagrams, whose senders are known
  * @path: where; what is there is replaced
  *

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #define RUNTIME_DIR "/run/nvring"
+#define NOTIFY_DIR  "/notify.d" /* below it: the manager's socket for sd_notify(), and no more */
 #define VM_NAME_MAX 64
 #define VM_DIR_WHY  256
 

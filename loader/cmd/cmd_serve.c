@@ -82,6 +82,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "one of --socket PATH and --socket-fd N is wanted");
 		if (settings->disk.vm.pin_dir && !settings->disk.vm.name)
 			argp_error(state, "--pin-dir is for a VM with a --name");
+		if (settings->disk.vm.pin_dir && settings->disk.vm.pin_dir[0] != '/' &&
+		    strcmp(settings->disk.vm.pin_dir, "none") != 0)
+			argp_error(state, "--pin-dir %s: an absolute path is wanted, or \"none\"",
+				   settings->disk.vm.pin_dir);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -99,39 +103,44 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int open_sockets(const struct settings *settings, int *ret_fd, int *ret_control_fd)
-{
-	int fd, control_fd = -1;
+/* Their files are removed by directory: in the private root they have no path. */
+struct sockets {
+	int fd, control_fd; /* -1: none */
+	int folder, control_folder;
+};
 
-	fd = settings->socket ? unix_socket_listen("--socket", settings->socket, 0)
-			      : server_adopt(settings->socket_fd);
-	if (fd < 0)
-		return fd;
-	if (settings->control) {
-		control_fd = unix_socket_listen("--control", settings->control, CONTROL_MODE);
-		if (control_fd < 0) {
-			fd_close(fd);
-			if (settings->socket)
-				unlink(settings->socket);
-			return control_fd;
-		}
+static void close_sockets(const struct settings *settings, struct sockets *sockets)
+{
+	if (settings->socket && sockets->fd >= 0)
+		unix_socket_remove(sockets->folder, settings->socket);
+	if (settings->control && sockets->control_fd >= 0)
+		unix_socket_remove(sockets->control_folder, settings->control);
+	fd_close(sockets->control_fd);
+	fd_close(sockets->fd);
+	fd_close(sockets->control_folder);
+	fd_close(sockets->folder);
+}
+
+static int open_sockets(const struct settings *settings, struct sockets *ret_sockets)
+{
+	struct sockets sockets = { -1, -1, -1, -1 };
+
+	sockets.folder = unix_socket_folder(settings->socket);
+	sockets.control_folder = unix_socket_folder(settings->control);
+	sockets.fd = settings->socket ? unix_socket_listen("--socket", settings->socket, 0)
+				      : server_adopt(settings->socket_fd);
+	if (sockets.fd >= 0 && settings->control)
+		sockets.control_fd =
+			unix_socket_listen("--control", settings->control, CONTROL_MODE);
+	if (sockets.fd >= 0 && (!settings->control || sockets.control_fd >= 0)) {
+		*ret_sockets = sockets;
+		return 0;
 	}
-	*ret_fd = fd;
-	*ret_control_fd = control_fd;
-	return 0;
+	close_sockets(settings, &sockets);
+	return sockets.fd < 0 ? sockets.fd : sockets.control_fd;
 }
 
-static void close_sockets(const struct settings *settings, int fd, int control_fd)
-{
-	if (settings->socket)
-		unlink(settings->socket);
-	if (settings->control)
-		unlink(settings->control);
-	fd_close(control_fd);
-	fd_close(fd);
-}
-
-static int serve_vm(const struct settings *settings, struct vm *vm, int fd, int control_fd)
+static int serve_vm(const struct settings *settings, struct vm *vm, const struct sockets *sockets)
 {
 	enum engine engine = settings->disk.vm.engine;
 	char why[ENGINE_WHY_BYTES];
@@ -147,7 +156,7 @@ static int serve_vm(const struct settings *settings, struct vm *vm, int fd, int 
 	log_info("serving %s, %llu sectors, engine %s; waiting at %s", vm->backend.description,
 		 (unsigned long long)vm->backend.disk.sectors, engine_name(engine),
 		 settings->socket ? settings->socket : "the inherited socket");
-	return server_run(vm, fd, control_fd);
+	return server_run(vm, sockets->fd, sockets->control_fd);
 }
 
 /* Open everything, give up what opened it, and serve. */
@@ -157,23 +166,25 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 	struct privileges keep = {
 		.passthrough = vm->backend.disk.kind == DISK_NVME,
 		.dispatch = vm->options.vcpu_dispatch,
-		.socket = settings->socket,
-		.control = settings->control,
+		.notify = getenv("NOTIFY_SOCKET"),
 		.pin_dir = settings->disk.vm.pin_dir,
 	};
-	int fd, control_fd, err;
+	struct sockets sockets;
+	int err;
 
 	if (vm->cgroup && !cgroup_file(vm->cgroup, vm->cgroup->levels, ".", cgroups))
 		keep.cgroups = cgroups;
 	if (vm->cgroup)
 		keep.cgroup = vm->cgroup->folder;
-	err = open_sockets(settings, &fd, &control_fd);
+	err = open_sockets(settings, &sockets);
 	if (err)
 		return err;
+	keep.socket_dir = sockets.folder;
+	keep.control_dir = sockets.control_folder;
 	err = privileges_drop(&keep);
 	if (!err)
-		err = serve_vm(settings, vm, fd, control_fd);
-	close_sockets(settings, fd, control_fd);
+		err = serve_vm(settings, vm, &sockets);
+	close_sockets(settings, &sockets);
 	return err;
 }
 

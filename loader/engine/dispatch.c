@@ -154,7 +154,7 @@ static int eventfd_id(int fd)
 	char path[64], line[128];
 	int id = -1;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)getpid(), fd);
 	file = fopen(path, "re");
 	while (file && id < 0 && fgets(line, sizeof(line), file))
 		if (sscanf(line, "eventfd-id: %d", &id) != 1)

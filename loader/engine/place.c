@@ -67,10 +67,13 @@ static void taken_cpus(struct place *place, const struct vcpus *vcpus, cpu_set_t
 /* Every thread but the main one. Kernel threads of our rings are among them. */
 static void apply(struct place *place, const cpu_set_t *allowed)
 {
-	DIR *dir = opendir("/proc/self/task");
 	struct dirent *entry;
+	char path[64];
 	cpu_set_t now;
+	DIR *dir;
 
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)getpid());
+	dir = opendir(path);
 	place->left_alone = 0;
 	while (dir && (entry = readdir(dir))) {
 		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);

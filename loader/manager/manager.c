@@ -239,7 +239,7 @@ static int open_runtime(struct manager *manager)
 	size_t room = sizeof(manager->notify_path);
 
 	if (snprintf(manager->control_path, room, "%s/control", dir) >= (int)room ||
-	    snprintf(manager->notify_path, room, "%s/notify", dir) >= (int)room)
+	    snprintf(manager->notify_path, room, "%s" NOTIFY_DIR "/socket", dir) >= (int)room)
 		return -ENAMETOOLONG;
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
@@ -252,11 +252,31 @@ static int open_runtime(struct manager *manager)
 	return -EBUSY;
 }
 
-static int open_sockets(struct manager *manager)
+/*
+ * In a folder that stays, as VMs' processes have that in their roots and nothing else of ours.
+ * Those of earlier versions know the socket by another name.
+ */
+static int open_notify(struct manager *manager)
 {
+	char path[VM_DIR_PATH];
+
+	snprintf(path, sizeof(path), "%s" NOTIFY_DIR, manager->options.runtime_dir);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
 	manager->notify_fd = unix_socket_receive(manager->notify_path);
 	if (manager->notify_fd < 0)
 		return manager->notify_fd;
+	snprintf(path, sizeof(path), "%s/notify", manager->options.runtime_dir);
+	unlink(path);
+	return symlink(manager->notify_path, path) ? -errno : 0;
+}
+
+static int open_sockets(struct manager *manager)
+{
+	int err = open_notify(manager);
+
+	if (err)
+		return err;
 	manager->control_fd = unix_socket_listen("the manager's control socket",
 						 manager->control_path, CONTROL_MODE);
 	return min(manager->control_fd, 0);

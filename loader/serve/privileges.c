@@ -2,7 +2,6 @@
 #include "privileges.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <string.h>
@@ -13,7 +12,9 @@
 
 #include "base/bpf_util.h"
 #include "base/log.h"
+#include "base/pins.h"
 #include "base/util.h"
+#include "private_root.h"
 #include "syscall_filter.h"
 
 /* Everything that Landlock knew of files when it came, Linux 5.13. */
@@ -33,48 +34,41 @@
 	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
 	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
 
-static bool has_landlock = true, has_seccomp = true;
+static bool has_landlock = true, has_seccomp = true, has_root = true;
 
-static int allow(int ruleset, const char *path, __u64 rights)
+static int allow_at(int ruleset, int fd, __u64 rights)
 {
-	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
 	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
 		       ? -errno
 		       : 0;
 }
 
-/* A socket's file may be removed from its directory. */
-static int allow_removal(int ruleset, const char *path)
+static int allow(int ruleset, const char *path, __u64 rights)
 {
-	_cleanup_free_ char *copy = path ? strdup(path) : NULL;
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
 
-	if (!path)
-		return 0;
-	return copy ? allow(ruleset, dirname(copy), LANDLOCK_ACCESS_FS_REMOVE_FILE) : -ENOMEM;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return allow_at(ruleset, fd, rights);
 }
 
-static int restrict_files(const struct privileges *keep)
+/* A socket's file may be removed from its directory. */
+static int allow_removal(int ruleset, int dir)
 {
-	const struct landlock_ruleset_attr files = { .handled_access_fs = ALL_RIGHTS };
-	_cleanup_close_ int ruleset =
-		(int)syscall(SYS_landlock_create_ruleset, &files, sizeof(files), 0);
-	int err;
+	return dir < 0 ? 0 : allow_at(ruleset, dir, LANDLOCK_ACCESS_FS_REMOVE_FILE);
+}
 
-	if (ruleset < 0) {
-		log_info("no Landlock here: %m; files stay within reach");
-		has_landlock = false;
-		return 0;
-	}
+static int allow_files(int ruleset, const struct privileges *keep)
+{
 	/* Not to write: root without capabilities may still set sysctls that run programs. */
-	err = allow(ruleset, "/proc", READ_RIGHTS);
+	int err = allow(ruleset, "/proc", READ_RIGHTS);
+
 	if (!err)
 		err = allow(ruleset, "/sys", READ_RIGHTS);
 	if (!err)
-		err = allow(ruleset, "/sys/fs/bpf", BPFFS_RIGHTS);
+		err = allow(ruleset, PINS_BASE, BPFFS_RIGHTS);
 	if (!err && keep->pin_dir)
 		err = allow(ruleset, keep->pin_dir, BPFFS_RIGHTS);
 	if (!err && keep->cgroups)
@@ -84,12 +78,49 @@ static int restrict_files(const struct privileges *keep)
 	if (!err)
 		err = allow(ruleset, "/dev/zero", LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err)
-		err = allow_removal(ruleset, keep->socket);
+		err = allow_removal(ruleset, keep->socket_dir);
 	if (!err)
-		err = allow_removal(ruleset, keep->control);
-	if (!err && syscall(SYS_landlock_restrict_self, ruleset, 0))
-		err = -errno;
+		err = allow_removal(ruleset, keep->control_dir);
 	return err;
+}
+
+/* Rules are about files, wherever they are mounted: these hold in the private root, too. */
+static int make_rules(const struct privileges *keep, int *ret_ruleset)
+{
+	const struct landlock_ruleset_attr files = { .handled_access_fs = ALL_RIGHTS };
+
+	*ret_ruleset = (int)syscall(SYS_landlock_create_ruleset, &files, sizeof(files), 0);
+	if (*ret_ruleset >= 0)
+		return allow_files(*ret_ruleset, keep);
+	log_info("no Landlock here: %m; files stay within reach");
+	has_landlock = false;
+	return 0;
+}
+
+static void change_root(const struct privileges *keep)
+{
+	int err = private_root_enter(keep);
+
+	if (!err)
+		return;
+	log_info("no private root here: %s; Unix sockets of the host stay within reach",
+		 strerror(-err));
+	has_root = false;
+}
+
+static int restrict_files(const struct privileges *keep)
+{
+	_cleanup_close_ int ruleset = -1;
+	int err;
+
+	/* Engines that come later may want it. Where there is no bpffs, it cannot be made. */
+	if (mkdir(PINS_BASE, PINS_MODE) && errno != EEXIST)
+		log_debug("%s: %m", PINS_BASE);
+	err = make_rules(keep, &ruleset);
+	if (err)
+		return err;
+	change_root(keep);
+	return ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) ? -errno : 0;
 }
 
 /*
@@ -168,7 +199,13 @@ int privileges_drop(const struct privileges *keep)
 
 const char *privileges_confinement(void)
 {
-	if (has_landlock)
-		return has_seccomp ? "capabilities, Landlock, seccomp" : "capabilities, Landlock";
-	return has_seccomp ? "capabilities, seccomp" : "capabilities";
+	static char text[128];
+
+	/* A root that chdir() leaves would be none. */
+	snprintf(text, sizeof(text), "capabilities%s%s%s", has_landlock ? ", Landlock" : "",
+		 has_seccomp ? ", seccomp" : "",
+		 has_root && has_seccomp ? ", private root"
+					 : "; no private root: Unix sockets of the host are within "
+					   "reach");
+	return text;
 }

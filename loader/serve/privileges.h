@@ -9,10 +9,11 @@
 #include <stdbool.h>
 
 struct privileges {
-	bool passthrough;   /* NVMe commands are to be sent */
-	bool dispatch;	    /* KVM is to be hooked */
-	const char *socket; /* sockets' files that are to be removed at the end, or NULL */
-	const char *control;
+	bool passthrough; /* NVMe commands are to be sent */
+	bool dispatch;	  /* KVM is to be hooked */
+	int socket_dir;	  /* where sockets' files are removed at the end, O_PATH, or -1 */
+	int control_dir;
+	const char *notify;  /* NOTIFY_SOCKET, or NULL */
 	const char *pin_dir; /* a bpffs that is not in /sys, or NULL */
 	const char *cgroups; /* likewise the cgroup2 whose files are read */
 	const char *cgroup;  /* directory of the VM's, or NULL */
@@ -24,10 +25,11 @@ struct privileges {
  *
  * Before the first thread is started, as each has its own: capabilities but those of BPF (engines
  * are chosen at run time) and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
- * where the kernel has it, all files, but to read /proc, /sys and /dev/zero and to change bpffs and
- * the VM's cgroup; running programs, mounts, and other processes' memory; by seccomp all system
- * calls that it does not need (syscall_filter.h); and the network, where it may have one of its
- * own.
+ * where the kernel has it, all files, but to read /proc, /sys and /dev/zero and to change nvring's
+ * folder of bpffs and the VM's cgroup; running programs, mounts, and other processes' memory; the
+ * paths of all else, the host's Unix sockets among them, where it may have a root of its own
+ * (private_root.h); by seccomp all system calls that it does not need (syscall_filter.h); and the
+ * network, where it may have one of its own.
  *
  * Return: 0, or -errno; the cause is logged.
  */

@@ -2,6 +2,7 @@
 #include "syscall_filter.h"
 
 #include <linux/audit.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
@@ -24,7 +25,7 @@ static const uint16_t allowed[] = {
 	/* memory */
 	SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_memfd_create,
 	/* engines */
-	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_bpf,
+	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
 	/* events and sockets */
 	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
 	SYS_poll, SYS_ppoll, SYS_eventfd2, SYS_signalfd4, SYS_timerfd_create, SYS_timerfd_settime,
@@ -76,6 +77,14 @@ static const struct sock_filter tail[] = {
 	UNLESS(SYS_kill, 4),
 	LOAD(args[1]),
 	UNLESS(0, 1),
+	RETURN(ALLOW),
+	RETURN(REFUSE),
+	/* By number, programs and maps would be everybody's for who has CAP_SYS_ADMIN. */
+	UNLESS(SYS_bpf, 6),
+	LOAD(args[0]),
+	WHEN(BPF_PROG_GET_FD_BY_ID, 3),
+	WHEN(BPF_MAP_GET_FD_BY_ID, 2),
+	WHEN(BPF_LINK_GET_FD_BY_ID, 1),
 	RETURN(ALLOW),
 	RETURN(REFUSE),
 	UNLESS(SYS_socket, 4),

@@ -448,6 +448,84 @@ upgrade() {
 	nvring=${NVRING:-build/nvring}
 }
 
+# heard VM: the manager hears of a front-end that comes and goes
+heard() {
+	local follower status=0
+
+	"$nvring" events --follow --runtime-dir "$run" >"$dir/heard" 2>&1 &
+	follower=$!
+	sleep 0.3
+	build/tests/front/loadgen --socket "$run/vm/$1/disk.sock" --sleep --seconds 0.1 >/dev/null
+	await grep -q '"disconnected"' "$dir/heard" || status=1
+	kill $follower
+	wait $follower 2>/dev/null
+	return $status
+}
+
+# A VM's process has a root of its own: of the host's sockets it has the manager's for its news.
+private_root() {
+	local pid root
+
+	nv attach --vm p --null 16M --engine "$direct" >/dev/null
+	pid=$(vm p .pid)
+	root=/proc/$pid/root
+	if ! unshare --mount true 2>/dev/null; then
+		skip "a private root" "no mount namespaces here"
+		nv detach --vm p >/dev/null
+		return
+	fi
+	check "status tells of the private root" says 'confined by .*, private root$' nv status p
+	check "the manager's control socket is there" test -S "$run/control"
+	check "and has no path in the VM's root" test ! -e "$root$run/control"
+	check "nor has its VM's own, nor any but one" test "$(root_sockets "$root")" = "$run/notify.d/socket"
+	check "there is nothing else of the host's" test "$(root_files "$root")" = "/dev/zero $run/notify.d/socket"
+	check "its working directory is there, too" test "$(readlink "/proc/$pid/cwd")" = /
+	check "the manager hears of its front-end" heard p
+	manager_kill
+	manager_start
+	await vm_is p .state serving
+	check "so does the next manager" heard p
+	check "engines are changed in it" nv set --vm p --engine worker
+	check "and back" nv set --vm p --engine "$direct"
+	check "detach takes the socket's file" says detached nv detach --vm p
+	check "all of it" test ! -e "$run/vm/p"
+}
+
+root_sockets() { (cd "$1" && find . -path ./proc -prune -o -path ./sys -prune -o -type s -print) | sed 's/^.//'; }
+
+root_files() {
+	(cd "$1" && find . -path ./proc -prune -o -path ./sys -prune -o ! -type d -print) |
+		sed 's/^.//' | sort | tr '\n' ' ' | sed 's/ $//'
+}
+
+# One of an earlier version: it knows the manager's socket by another name, in the host's root, as
+# does one that may have no root of its own.
+earlier_process() {
+	local lock pid
+
+	manager_end
+	mkdir "$run/vm/o"
+	echo '{"options": {"null": "16M"}}' >"$run/vm/o/settings"
+	exec {lock}<"$run/vm/o"
+	flock -n "$lock"
+	NOTIFY_SOCKET=$run/notify setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
+		bash -c 'exec -a nvring "$0" "$@"' "$nvring" serve --name=o --pin-dir=none \
+		"--socket=$run/vm/o/disk.sock" "--control=$run/vm/o/control" --null=16M \
+		2>"$dir/earlier" &
+	pid=$!
+	exec {lock}<&-
+	await test -S "$run/vm/o/control"
+	manager_start
+	await vm_is o .pid $pid
+	ok $? "a process of an earlier version is adopted"
+	check "and heard" heard o
+	check "without a private root, status says so" says 'no private root: Unix sockets' nv status o
+	check "and the log" grep -q 'no private root here: Operation not permitted' "$dir/earlier"
+	nv detach --vm o >/dev/null
+	wait $pid
+	ok $? "it is detached"
+}
+
 # kernel_objects: BPF programs, maps and links there are
 kernel_objects() {
 	for kind in prog map link; do
@@ -514,6 +592,8 @@ events
 later
 cgroup_gone
 hangs
+private_root
+earlier_process
 upgrade
 leaks
 manager_end

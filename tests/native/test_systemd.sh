@@ -147,7 +147,8 @@ beside() {
 	fi
 	main=$(property MainPID)
 	check "capabilities are those of the unit" no_more_than 000000c000204003 "$main"
-	ok "$(grep -c 'no Landlock\|no seccomp\|error' "$dir/log")" "nor is anything refused that it is built for"
+	ok "$(grep -c 'no Landlock\|no seccomp\|no private root\|error' "$dir/log")" "nor is anything refused that it is built for"
+	check "a VM's process has a root of its own" private_root "$(pid_of a)"
 	check "systemctl status tells how many" is StatusText "2 VMs attached, 2 served"
 	build/tests/front/steady --socket /run/nvring/vm/a/disk.sock --image "$dir/image" \
 		>"$dir/report" &
@@ -173,6 +174,7 @@ beside() {
 	wait $!
 	ok $? "the guest went on through all that: $(tail -1 "$dir/report")"
 	scopes
+	alone
 	check "detach --all" nv detach --all
 	check "leaves no pins" test ! -e /sys/fs/bpf/nvring/a
 	check "leaves no process" test "$(pgrep -c -f '^nvring serve')" = 0
@@ -202,6 +204,23 @@ attached_scope() {
 	await connected c true
 	pid=$(pid_of c)
 }
+
+# A VM without a manager: readiness and state are systemd's to hear, and nothing else of /run is there.
+alone() {
+	local root
+
+	check "nvring serve notifies systemd" systemd-run --quiet --unit=alone --property=Type=notify \
+		"$dir/sbin/nvring" serve --socket /run/alone.sock --null 1G
+	root=/proc/$(systemctl show --property MainPID --value alone.service)/root
+	check "of /run it has systemd's socket for that" \
+		test "$(cd "$root" && find run ! -type d)" = run/systemd/notify
+	build/tests/front/loadgen --socket /run/alone.sock --sleep --seconds 0.1 >"$dir/alone"
+	check "and goes on to" await alone_says 'no front-end is connected'
+	systemctl stop alone.service
+	check "its socket's file is gone with it" test ! -e /run/alone.sock
+}
+
+alone_says() { [ "$(systemctl show --property StatusText --value alone.service)" = "$1" ]; }
 
 # VMs that are scopes: they end as without us, and a stop of theirs or ours is borne.
 scopes() {
@@ -257,6 +276,13 @@ no_more_than() {
 	have=$(awk '/CapEff/ { print $2 }' "/proc/$2/status")
 	[ $((0x$have & ~0x$1)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$2/status" &&
 		grep -q 'Seccomp:.2' "/proc/$2/status"
+}
+
+# private_root PID: in it, of the manager's sockets that for its news, and no other of /run
+private_root() {
+	nv status a --json | jq -e '.confinement | endswith(", private root")' >/dev/null &&
+		[ -S /run/nvring/control ] &&
+		[ "$(cd "/proc/$1/root" && find run ! -type d)" = run/nvring/notify.d/socket ]
 }
 
 # A front-end that comes when its VM is attached, and a command that stays.
