@@ -4,6 +4,7 @@
 set -u
 cd /tree
 . tests/lib/tap.sh
+. tests/lib/nvme.sh
 engines=("$@")
 dir=$(mktemp -d)
 cgroups=/sys/fs/cgroup
@@ -11,11 +12,8 @@ blocks=65536 # of 512 bytes, for each
 declare -A daemon=() load=() cgroup=() from=() to=() cpu_from=() cpu_to=()
 trap 'kill -KILL "${daemon[@]}" "${load[@]}" 2>/dev/null' EXIT
 
-for disk in /sys/class/block/nvme0n?; do
-	[ "$(cat "$disk/queue/logical_block_size")" != 512 ] || break
-done
-number=$(cat "$disk/dev")
-disk=${disk##*/nvme}
+disk=$(namespace 512)
+number=$(cat "/sys/class/block/nvme$disk/dev")
 
 # start NAME CGROUP OPTION...: a daemon for it
 start() {
@@ -232,11 +230,8 @@ done
 
 # A file on a partition: the limits of the whole disk, by the kernel, as the process is in the cgroup.
 # Holes would be no I/O.
-for disk in /sys/class/block/nvme0n?; do
-	[ "$(cat "$disk/queue/logical_block_size")" != 4096 ] || break
-done
-number=$(cat "$disk/dev")
-disk=/dev/${disk##*/}
+disk=/dev/nvme$(namespace 4096)
+number=$(cat "/sys/class/block/${disk##*/}/dev")
 echo 2048,16384 | sfdisk -q "$disk" && mke2fs -q -F -t ext4 "${disk}p1" && mkdir "$dir/fs" &&
 	mount "${disk}p1" "$dir/fs" || ok 1 "a file system on a partition"
 dd if=/dev/zero of="$dir/fs/image" bs=1M count=4 status=none && sync
