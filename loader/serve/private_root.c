@@ -56,38 +56,41 @@ static int add_folder(struct layout *layout, const char *path)
 	return move_mount(fd, "", layout->folders[0], path, MOVE_MOUNT_F_EMPTY_PATH) ? -errno : 0;
 }
 
-/* A folder of the new root; what cannot have it, as /sys, has a tmpfs there. */
-static int make_folder(struct layout *layout, const char *path)
-{
-	char parent[PATH_MAX];
-	int root = layout->folders[0], err;
-
-	if (!mkdirat(root, path, 0755) || errno == EEXIST)
-		return 0;
-	snprintf(parent, sizeof(parent), "%s", path);
-	if (!strchr(parent, '/'))
-		return -errno;
-	err = add_folder(layout, dirname(parent));
-	if (!err && mkdirat(root, path, 0755))
-		err = -errno;
-	return err;
-}
-
-/* All folders on the way to @path, which is relative to the new root, and itself if it is one. */
-static int make_place(struct layout *layout, char *path, bool is_folder)
+static int make_at(int root, const char *path, bool is_folder)
 {
 	_cleanup_close_ int fd = -1;
+
+	if (is_folder)
+		return !mkdirat(root, path, 0755) || errno == EEXIST ? 0 : -errno;
+	fd = openat(root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : 0;
+}
+
+/* A file or folder of the new root, to mount upon; where none can be made, as in /sys, in a tmpfs.
+ */
+static int make_one(struct layout *layout, const char *path, bool is_folder)
+{
+	int err = make_at(layout->folders[0], path, is_folder);
+	char parent[PATH_MAX];
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	if (!err || !strchr(parent, '/'))
+		return err;
+	err = add_folder(layout, dirname(parent));
+	return err ? err : make_at(layout->folders[0], path, is_folder);
+}
+
+/* All folders on the way to @path, which is relative to the new root, and itself. */
+static int make_place(struct layout *layout, char *path, bool is_folder)
+{
 	int err = 0;
 
 	for (char *at = strchr(path, '/'); at && !err; at = strchr(at + 1, '/')) {
 		*at = '\0';
-		err = make_folder(layout, path);
+		err = make_one(layout, path, true);
 		*at = '/';
 	}
-	if (err || is_folder)
-		return err ? err : make_folder(layout, path);
-	fd = openat(layout->folders[0], path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : 0;
+	return err ? err : make_one(layout, path, is_folder);
 }
 
 /* Have @path in the new root, where there is such a file; its mounts are not. */
@@ -131,6 +134,8 @@ static int keep_all(struct layout *layout, const struct privileges *keep)
 
 	if (!err)
 		err = keep_path(layout, "/sys", CLOSED);
+	if (!err) /* why an engine is refused: lockdown.h */
+		err = keep_path(layout, "/sys/kernel/security/lockdown", CLOSED);
 	if (!err)
 		err = keep_path(layout, PINS_BASE, PLAIN | MOUNT_ATTR_NODEV);
 	if (!err && keep->pin_dir && keep->pin_dir[0] == '/')

@@ -6,8 +6,8 @@
  *
  * In it, at the paths they had, read-only but for bpffs: /proc, whose links are not followed, so
  * that neither another process's root nor a directory that is open, inherited or come from the
- * front-end, has a path either; /sys; bpffs from nvring's folder on; cgroup2 for a VM with a
- * cgroup; /dev/zero; and the supervisor's socket.
+ * front-end, has a path either; /sys, and lockdown's state; bpffs from nvring's folder on; cgroup2
+ * for a VM with a cgroup; /dev/zero; and the supervisor's socket.
  */
 #ifndef NVRING_PRIVATE_ROOT_H
 #define NVRING_PRIVATE_ROOT_H
