@@ -71,6 +71,9 @@ static int open_ring(struct loop *loop)
 	loop->ring_fd = ring_open_loop(DIRECT_SQ_ENTRIES, DIRECT_CQ_ENTRIES, &loop->ring);
 	if (loop->ring_fd < 0)
 		return engine_refuse(loop->why, loop->ring_fd, "ring");
+	err = ring_keep_thread();
+	if (err)
+		return engine_refuse(loop->why, err, "io_uring's thread");
 	err = ring_register_files(loop->ring_fd, files, DIRECT_FILE_COUNT);
 	if (err)
 		return engine_refuse(loop->why, err, "ring files");

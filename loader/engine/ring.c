@@ -116,6 +116,39 @@ int ring_open_loop(uint32_t sq_entries, uint32_t cq_entries, struct direct_ring 
 	return setup_direct(sq_entries, &params, ret_ring);
 }
 
+static int run_elsewhere(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	int err;
+
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+	err = io_uring_submit(ring);
+	if (err >= 0)
+		err = io_uring_wait_cqe(ring, &cqe);
+	if (err < 0)
+		return err;
+	err = cqe->res ? -EAGAIN : 0; /* cancelled, as there was no thread */
+	io_uring_cqe_seen(ring, cqe);
+	return err;
+}
+
+int ring_keep_thread(void)
+{
+	unsigned int most[] = { 1, 1 }; /* for what ends soon, and for what may not */
+	struct io_uring ring;
+	int err = io_uring_queue_init(1, &ring, 0);
+
+	if (err)
+		return err;
+	err = io_uring_register_iowq_max_workers(&ring, most);
+	if (!err)
+		err = run_elsewhere(&ring);
+	io_uring_queue_exit(&ring);
+	return err;
+}
+
 static int ring_register(int ring_fd, unsigned int opcode, const void *arg, unsigned int count)
 {
 	return syscall(__NR_io_uring_register, ring_fd, opcode, arg, count) < 0 ? -errno : 0;

@@ -83,6 +83,18 @@ void ring_flush(int ring_fd);
  */
 int ring_open_loop(uint32_t sq_entries, uint32_t cq_entries, struct direct_ring *ret_ring);
 
+/**
+ * ring_keep_thread() - have the calling thread keep one of io_uring's own, and never more
+ *
+ * What the kernel cannot start at once, as while a drive's queue is frozen, goes to threads that
+ * io_uring makes when there is none. One made while BPF submits would count as one that may not
+ * migrate, for good (kernel/fork.c copies the count), and who sets its CPUs waits until it has
+ * ended. So one is made before; it stays while the caller has another ring (io_uring/io-wq.c).
+ *
+ * Return: 0; -EAGAIN when no more tasks are allowed, or -errno.
+ */
+int ring_keep_thread(void);
+
 /* ring_register_region() - memory that the ring's BPF program may reach; 0 or -errno */
 int ring_register_region(int ring_fd, void *memory, uint64_t bytes);
 
