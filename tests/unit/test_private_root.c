@@ -218,8 +218,8 @@ static bool told(const char *text)
 	struct pollfd poll_fd = { .fd = host.notify_fd, .events = POLLIN };
 	char got[16] = "";
 
-	return poll(&poll_fd, 1, 5000) == 1 && recv(host.notify_fd, got, sizeof(got) - 1, 0) > 0 &&
-	       got[0] == text[0];
+	return host.notify_fd >= 0 && poll(&poll_fd, 1, 5000) == 1 &&
+	       recv(host.notify_fd, got, sizeof(got) - 1, 0) > 0 && got[0] == text[0];
 }
 
 /* The supervisor's socket, also when it is made anew; and a socket's file can be removed. */
