@@ -479,7 +479,7 @@ private_root() {
 	check "and has no path in the VM's root" test ! -e "$root$run/control"
 	check "nor has its VM's own, nor any but one" test "$(root_sockets "$root")" = "$run/notify.d/socket"
 	check "there is nothing else of the host's" test "$(root_files "$root")" = "/dev/zero $run/notify.d/socket"
-	check "its working directory is there, too" test "$(readlink "/proc/$pid/cwd")" = /
+	check "its working directory is there, too" test "/proc/$pid/cwd" -ef "/proc/$pid/root"
 	check "the manager hears of its front-end" heard p
 	manager_kill
 	manager_start
@@ -533,6 +533,9 @@ kernel_objects() {
 	done | tr '\n' ' '
 }
 
+# no_more_fds COUNT: the manager has not; connections that just ended may be among them
+no_more_fds() { [ "$(ls "/proc/$manager_pid/fd" | wc -l)" -le "$1" ]; }
+
 no_more_objects() {
 	local now
 
@@ -555,8 +558,7 @@ leaks() {
 		nv detach --vm l >/dev/null || break
 	done
 	ok $((i != 50)) "50 rounds of attach, load and detach"
-	check "the manager has as many descriptors as before: $fds" \
-		test "$(ls "/proc/$manager_pid/fd" | wc -l)" = "$fds"
+	check "the manager has no more descriptors than before: $fds" await no_more_fds "$fds"
 	diag "the manager's memory: $memory kB before, $(awk '/VmRSS/ { print $2 }' "/proc/$manager_pid/status") after"
 	check "the manager's memory has not grown by 256 kB" \
 		test "$(awk '/VmRSS/ { print $2 }' "/proc/$manager_pid/status")" -lt $((memory + 256))
