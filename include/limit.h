@@ -13,6 +13,10 @@
  *
  * What counts is what block/blk-throttle.c counts: DISCARD is a write of one sector, WRITE_ZEROES
  * one of all its bytes, FLUSH one of none.
+ *
+ * One clock more has the drive's time, where VMs share that by weight: a request takes of it what
+ * it costs by the drive's model (block/blk-iocost.c), which is dearer the less of the drive is the
+ * VM's.
  */
 #ifndef NVRING_LIMIT_H
 #define NVRING_LIMIT_H
@@ -25,6 +29,7 @@
 #define LIMIT_CHUNK_POLLER_NS 20000000U
 #define LIMIT_DEBT_MAX	      (1ULL << 60) /* ns, as good as for ever; nothing overflows */
 #define LIMIT_TRIES	      16	   /* while others move the time on */
+#define LIMIT_PAGE	      4096U /* bytes: a request costs at least that of the drive's time */
 
 enum limit_kind {
 	LIMIT_READ_BYTES,
@@ -34,23 +39,29 @@ enum limit_kind {
 	LIMIT_KINDS,
 };
 
+/* Clocks: one for each kind, and that of the drive's time, which all kinds move. */
+#define LIMIT_DRIVE  LIMIT_KINDS
+#define LIMIT_CLOCKS (LIMIT_KINDS + 1)
+
 /* A VM's; in memory that BPF has, too, once a direct engine is wanted. */
 struct limits {
-	__u32 on;		 /* 1 while any kind is limited */
-	__u32 generation;	 /* another one with each change */
-	__u64 rate[LIMIT_KINDS]; /* limit_rate(); 0: not limited */
-	__u64 paid[LIMIT_KINDS]; /* CLOCK_MONOTONIC ns: what was started is paid for then */
+	__u32 on;		  /* 1 while any kind is limited */
+	__u32 generation;	  /* another one with each change; the drive's time aside */
+	__u64 rate[LIMIT_KINDS];  /* limit_rate(); 0: not limited */
+	__u64 drive[LIMIT_KINDS]; /* likewise: what each takes of LIMIT_DRIVE; 0: nothing */
+	__u64 paid[LIMIT_CLOCKS]; /* CLOCK_MONOTONIC ns: what was started is paid for then */
+	__u64 drive_until; /* CLOCK_MONOTONIC ns: somebody waited for LIMIT_DRIVE until then */
 };
 
 /* A queue's; one context at a time. */
 struct limit_share {
-	__u32 generation;	 /* of what it has reserved */
-	__u32 chunk;		 /* ns of the rate that it reserves at a time: LIMIT_CHUNK_NS */
-	__u64 until;		 /* CLOCK_MONOTONIC ns: nothing is started before; 0: it may be */
-	__u64 since;		 /* the same when it was first held so */
-	__u64 left[LIMIT_KINDS]; /* ns of what it has reserved */
-	__u64 held;		 /* counter: how often the queue had to wait */
-	__u64 held_ns;		 /* counter: how long, in all */
+	__u32 generation;	  /* of what it has reserved */
+	__u32 chunk;		  /* ns of the rate that it reserves at a time: LIMIT_CHUNK_NS */
+	__u64 until;		  /* CLOCK_MONOTONIC ns: nothing is started before; 0: it may be */
+	__u64 since;		  /* the same when it was first held so */
+	__u64 left[LIMIT_CLOCKS]; /* ns of what it has reserved */
+	__u64 held;		  /* counter: how often the queue had to wait */
+	__u64 held_ns;		  /* counter: how long, in all */
 };
 
 #ifndef __bpf__
@@ -67,6 +78,18 @@ NVR_INLINE __u64 limit_rate(__u64 per_second)
 	while (shift < 32 && (1000000000ULL << (shift + 1)) / per_second < 1ULL << 32)
 		shift++;
 	return (__u64)shift << 32 | (1000000000ULL << shift) / per_second;
+}
+
+/* limit_rate_ns() - likewise, of what costs @ns, above 0; at most 4.2 s */
+NVR_INLINE __u64 limit_rate_ns(double ns)
+{
+	__u32 shift = 0;
+
+	if (ns >= 0xffffffff)
+		return 0xffffffff;
+	for (; shift < 32 && ns * 2 < 1ULL << 32; shift++)
+		ns *= 2;
+	return (__u64)shift << 32 | (__u64)ns;
 }
 #endif
 
@@ -118,6 +141,18 @@ NVR_INLINE __u64 limit_cover(struct limits *limits, struct limit_share *share, _
 	return limit_turn(from);
 }
 
+/* limit_drive_cost() - of the drive's time, ns; what moves no data takes none, as in the kernel */
+NVR_INLINE __u64 limit_drive_cost(const struct limits *limits, int write, __u32 bytes)
+{
+	__u64 by_bytes = load_once(&limits->drive[write ? LIMIT_WRITE_BYTES : LIMIT_READ_BYTES]);
+	__u64 by_count = load_once(&limits->drive[write ? LIMIT_WRITES : LIMIT_READS]);
+
+	if (!bytes)
+		return 0;
+	return limit_cost(by_bytes, bytes > LIMIT_PAGE ? bytes : LIMIT_PAGE) +
+	       limit_cost(by_count, 1);
+}
+
 /* limit_applies() - whether anything of the below is to be asked */
 NVR_INLINE int limit_applies(const struct limits *limits, const struct limit_share *share)
 {
@@ -151,7 +186,7 @@ NVR_INLINE int limit_holds(const struct limits *limits, struct limit_share *shar
 	if (share->generation == generation)
 		return 0;
 	share->generation = generation;
-	for (kind = 0; kind < LIMIT_KINDS; kind++)
+	for (kind = 0; kind < LIMIT_CLOCKS; kind++)
 		share->left[kind] = 0;
 	return 0;
 }
@@ -173,12 +208,18 @@ NVR_INLINE int limit_start(struct limits *limits, struct limit_share *share, __u
 	__u32 by_count = write ? LIMIT_WRITES : LIMIT_READS;
 	__u64 bytes_cost = limit_cost(load_once(&limits->rate[by_bytes]), bytes);
 	__u64 count_cost = limit_cost(load_once(&limits->rate[by_count]), 1);
+	__u64 drive_cost = limit_drive_cost(limits, write, bytes);
 	__u64 from = limit_cover(limits, share, by_bytes, now, bytes_cost);
 	__u64 other = limit_cover(limits, share, by_count, now, count_cost);
+	__u64 drive = limit_cover(limits, share, LIMIT_DRIVE, now, drive_cost);
 
 	if (other > from)
 		from = other;
+	if (drive > from)
+		from = drive;
 	if (from > now) {
+		if (from == drive)
+			store_once(&limits->drive_until, drive);
 		share->until = from;
 		share->since = now;
 		share->held++;
@@ -186,6 +227,7 @@ NVR_INLINE int limit_start(struct limits *limits, struct limit_share *share, __u
 	}
 	share->left[by_bytes] -= bytes_cost;
 	share->left[by_count] -= count_cost;
+	share->left[LIMIT_DRIVE] -= drive_cost;
 	return 1;
 }
 
@@ -203,13 +245,21 @@ NVR_INLINE __u64 limit_charge(struct limits *limits, __u64 now, int write, __u32
 {
 	__u32 by_bytes = write ? LIMIT_WRITE_BYTES : LIMIT_READ_BYTES;
 	__u32 by_count = write ? LIMIT_WRITES : LIMIT_READS;
-	__u64 from, other;
+	__u64 from, other, drive;
 
 	from = limit_reserve(&limits->paid[by_bytes], now,
 			     limit_cost(load_once(&limits->rate[by_bytes]), bytes));
 	other = limit_reserve(&limits->paid[by_count], now,
 			      limit_cost(load_once(&limits->rate[by_count]), 1));
-	return limit_turn(other > from ? other : from);
+	drive = limit_reserve(&limits->paid[LIMIT_DRIVE], now,
+			      limit_drive_cost(limits, write, bytes));
+	if (other > from)
+		from = other;
+	if (drive <= from)
+		return limit_turn(from);
+	if (limit_turn(drive) > now)
+		store_once(&limits->drive_until, limit_turn(drive));
+	return limit_turn(drive);
 }
 
 /* limit_owes() - the queue is to start nothing before @until, as limit_charge() said */

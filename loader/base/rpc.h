@@ -104,6 +104,16 @@ void rpc_deliver_to(struct rpc_later *later, void (*deliver)(void *client, char 
 char *rpc_too_long(void);
 
 /**
+ * rpc_request() - the client's side: the text of a request
+ * @method: name
+ * @params: object, taken over; or NULL
+ * @ret_length: its bytes, the newline included
+ *
+ * Return: the text, to be freed, or NULL without memory.
+ */
+char *rpc_request(const char *method, struct json_object *params, size_t *ret_length);
+
+/**
  * rpc_call() - the client's side: have a daemon do something
  * @path: its control socket
  * @method: name

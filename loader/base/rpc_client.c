@@ -15,11 +15,10 @@
 #define LOOK_S	   1	     /* between looks whether the daemon is frozen */
 #define ANSWER_MAX (4 << 20) /* bytes; 256 queues have a megabyte */
 
-static int send_request(int fd, const char *method, struct json_object *params)
+char *rpc_request(const char *method, struct json_object *params, size_t *ret_length)
 {
 	struct json_object *request = json_object_new_object();
-	_cleanup_free_ char *text = NULL;
-	ssize_t sent = -1;
+	char *text = NULL;
 	int length;
 
 	json_add_text(request, "jsonrpc", "2.0");
@@ -30,9 +29,16 @@ static int send_request(int fd, const char *method, struct json_object *params)
 	length = asprintf(&text, "%s\n",
 			  json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
 	json_object_put(request);
-	if (length >= 0)
-		sent = send(fd, text, (size_t)length, MSG_NOSIGNAL);
-	return sent == length ? 0 : -EPIPE;
+	*ret_length = (size_t)length;
+	return length < 0 ? NULL : text;
+}
+
+static int send_request(int fd, const char *method, struct json_object *params)
+{
+	size_t length;
+	_cleanup_free_ char *text = rpc_request(method, params, &length);
+
+	return text && send(fd, text, length, MSG_NOSIGNAL) == (ssize_t)length ? 0 : -EPIPE;
 }
 
 /* What was received and not yet taken. */

@@ -48,10 +48,10 @@ void unix_socket_tell(const char *path, const char *text);
 /**
  * unix_socket_connect() - connect to a listening socket
  * @path: where
- * @patience_ms: how long to wait for a listener that does not take those who wait already, 1 or
- *	more
+ * @patience_ms: how long to wait for a listener that does not take those who wait already; 0: not
+ *	at all, nor for anything else on the socket
  *
- * Return: the socket, blocking, -EAGAIN when that was too long, or -errno.
+ * Return: the socket, blocking but with 0, -EAGAIN when that was too long, or -errno.
  */
 int unix_socket_connect(const char *path, uint32_t patience_ms);
 

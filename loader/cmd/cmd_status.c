@@ -50,12 +50,14 @@ static const char *text_of(struct json_object *object, const char *key)
 	return value ? json_object_get_string(value) : "";
 }
 
-/* " NAME VALUE" for each member that is no object. */
+/* " NAME VALUE" for each member that is no object; those with decimals are percent. */
 static void print_counters(const char *title, struct json_object *counters)
 {
 	printf("  %-9s", title);
 	json_object_object_foreach(counters, name, value) {
-		if (!json_object_is_type(value, json_type_object))
+		if (json_object_is_type(value, json_type_double))
+			printf(" %s %.3g%%", name, json_object_get_double(value));
+		else if (!json_object_is_type(value, json_type_object))
 			printf(" %s %" PRIu64, name, json_object_get_uint64(value));
 	}
 	putchar('\n');

@@ -123,6 +123,13 @@ static void print_vms(FILE *out, struct sample *const *samples, size_t count)
 		vm_label(out, samples[i]);
 		fprintf(out, "} %" PRIu64 "\n", samples[i]->bytes);
 	}
+	head(out, "nvring_share_ratio", "gauge",
+	     "Part of the drive's time that the VM may use, by weight; 1 while it is not limited.");
+	for (size_t i = 0; i < count; i++) {
+		fputs("nvring_share_ratio{", out);
+		vm_label(out, samples[i]);
+		fprintf(out, "} %.6g\n", samples[i]->share);
+	}
 }
 
 /* A histogram of a VM's. @operation: of requests, or NULL. */

@@ -68,7 +68,7 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 	latency_parse(json_object_object_get(delay, "interrupt"), &queue->interrupt);
 }
 
-/* "NAME=NUMBER ..." */
+/* "NAME=NUMBER ...", "NAME=PERCENT%" of what has decimals */
 static void parse_limits(struct json_object *limits, char *ret_text, size_t size)
 {
 	size_t used = 0;
@@ -77,11 +77,24 @@ static void parse_limits(struct json_object *limits, char *ret_text, size_t size
 	if (!json_object_is_type(limits, json_type_object))
 		return;
 	json_object_object_foreach(limits, name, value) {
+		char number[24];
+
+		if (json_object_is_type(value, json_type_double))
+			snprintf(number, sizeof(number), "%.3g%%", json_object_get_double(value));
+		else
+			snprintf(number, sizeof(number), "%" PRIu64, json_object_get_uint64(value));
 		if (used < size)
-			used += (size_t)snprintf(ret_text + used, size - used, "%s%.8s=%" PRIu64,
-						 used ? " " : "", name,
-						 json_object_get_uint64(value));
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%.8s=%s",
+						 used ? " " : "", name, number);
 	}
+}
+
+/* A part of 1. */
+static double parse_share(struct json_object *limits)
+{
+	struct json_object *share = json_object_object_get(limits, "share");
+
+	return share ? json_object_get_double(share) / 100 : 1;
 }
 
 struct sample *sample_parse(struct json_object *status, const char *fallback)
@@ -99,6 +112,7 @@ struct sample *sample_parse(struct json_object *status, const char *fallback)
 	text_of(status, "engine", sample->engine, sizeof(sample->engine));
 	parse_limits(json_object_object_get(status, "limits"), sample->limits,
 		     sizeof(sample->limits));
+	sample->share = parse_share(json_object_object_get(status, "limits"));
 	text_of(json_object_object_get(status, "placement"), "cpus", sample->placed,
 		sizeof(sample->placed));
 	sample->pid = json_get_number(status, "pid");

@@ -33,7 +33,8 @@ struct sample_queue {
 struct sample {
 	char name[SAMPLE_NAME_BYTES];	 /* printable */
 	char engine[STATS_ENGINE_BYTES]; /* asked for */
-	char limits[96];		 /* such as "riops=100 wbps=1048576", or empty */
+	char limits[96];		 /* such as "riops=100 share=22.2%", or empty */
+	double share;			 /* of the drive's time, that it may use; 1: all */
 	char placed[64];		 /* CPUs that threads are kept on, or empty */
 	uint64_t pid;
 	uint64_t now_ns; /* CLOCK_MONOTONIC of the daemon's host */

@@ -77,4 +77,8 @@ int backend_nvme_bytes(const struct backend *backend, uint64_t *ret_bytes);
 /* backend_nvme_serves() - whether a device of this name is, or lies on, an NVMe namespace */
 bool backend_nvme_serves(const char *name);
 
+/* backend_nvme_disk() - number of the whole disk behind such a device, named by a path; 0: it is
+ * none */
+dev_t backend_nvme_disk(const char *path);
+
 #endif

@@ -262,6 +262,16 @@ static dev_t disk_number(const struct namespace *names)
 	return makedev(parts[0], parts[1]);
 }
 
+dev_t backend_nvme_disk(const char *path)
+{
+	struct namespace names;
+	char name[64];
+
+	if (sysfs_device_name(path, name, sizeof(name)) || !parse_name(name, &names))
+		return 0;
+	return disk_number(&names);
+}
+
 int backend_nvme_open(const struct backend_options *options, const char *name,
 		      struct backend *backend)
 {

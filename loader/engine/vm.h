@@ -22,6 +22,7 @@ struct cgroup;
 struct cgroup_member;
 struct steer;
 struct vhost_user;
+struct vm_share;
 
 struct vm_options {
 	const char *name;
@@ -45,6 +46,7 @@ struct vm {
 	struct limits *limits; /* in force; where BPF has them, once there are maps */
 	struct limits own_limits;
 	uint64_t io_max[LIMIT_KINDS]; /* what they were made of: units a second, 0 for no limit */
+	double drive_percent;  /* likewise: the VM's part of the drive's time, 0 for no limit */
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct cgroup_member *member; /* this process in it, NULL without */
 	struct guest_map map;
@@ -70,6 +72,7 @@ struct vm {
 	struct poller *poller;	  /* NULL until it is wanted */
 	struct chooser *chooser;  /* NULL while nothing measures */
 	struct steer *steer;	  /* likewise */
+	struct vm_share *share;	  /* likewise: until when the drive's time is limited */
 
 	struct stats_memory stats; /* what the queues count in */
 	struct pins *pins;	   /* what bpftool finds, or NULL */

@@ -19,23 +19,43 @@ static void wake(struct vm *vm)
 			store_once(&vm->queues[i].direct->debt_until, 0);
 }
 
+/* Whoever waits is asked for again. */
+static void change(struct vm *vm)
+{
+	bool on = vm->drive_percent > 0;
+
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
+		on |= vm->io_max[kind] > 0;
+	store_once(&vm->limits->on, on);
+	__atomic_fetch_add(&vm->limits->generation, 1, __ATOMIC_SEQ_CST);
+	wake(vm);
+}
+
 void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
 {
 	struct limits *limits = vm->limits;
-	bool on = false;
 
 	if (!memcmp(vm->io_max, per_second, sizeof(vm->io_max)))
 		return;
 	memcpy(vm->io_max, per_second, sizeof(vm->io_max));
 	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++) {
-		on |= per_second[kind] > 0;
 		store_once(&limits->rate[kind],
 			   per_second[kind] ? limit_rate(per_second[kind]) : 0);
 		store_once(&limits->paid[kind], 0);
 	}
-	store_once(&limits->on, on);
-	__atomic_fetch_add(&limits->generation, 1, __ATOMIC_SEQ_CST);
-	wake(vm);
+	change(vm);
+}
+
+void vm_limits_set_drive(struct vm *vm, double percent, const double ns[LIMIT_KINDS])
+{
+	bool was = vm->drive_percent > 0, is = percent > 0;
+
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
+		store_once(&vm->limits->drive[kind],
+			   is && ns[kind] > 0 ? limit_rate_ns(ns[kind]) : 0);
+	vm->drive_percent = percent;
+	if (was != is)
+		change(vm);
 }
 
 void vm_limits_share(struct vm *vm, struct limits *to)
@@ -59,6 +79,8 @@ struct json_object *vm_limits_json(const struct vm *vm)
 	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
 		if (vm->io_max[kind])
 			json_add_number(object, io_max_name(kind), vm->io_max[kind]);
+	if (vm->drive_percent > 0)
+		json_object_object_add(object, "share", json_object_new_double(vm->drive_percent));
 	return object;
 }
 

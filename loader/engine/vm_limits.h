@@ -21,13 +21,24 @@ struct vm;
 void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS]);
 
 /**
+ * vm_limits_set_drive() - let a VM have that much of the drive's time from now on
+ * @vm: the VM
+ * @percent: of the drive, as status tells it; 0: no limit
+ * @ns: what a byte or a request takes of the VM's part of it, by enum limit_kind; not read with 0
+ *
+ * What was used of another part stays used, so that it can be set often.
+ */
+void vm_limits_set_drive(struct vm *vm, double percent, const double ns[LIMIT_KINDS]);
+
+/**
  * vm_limits_share() - keep them elsewhere
  * @vm: the VM
  * @to: memory that BPF has, too; NULL for the VM's own, its queues stopped
  */
 void vm_limits_share(struct vm *vm, struct limits *to);
 
-/* vm_limits_json() - those in force, by io.max's names, the caller's; NULL when there are none */
+/* vm_limits_json() - those in force, by io.max's names, and "share", percent of the drive's time;
+ * the caller's; NULL when there are none */
 struct json_object *vm_limits_json(const struct vm *vm);
 
 /* vm_limits_queue_json() - how often and how long a queue was held, the caller's */

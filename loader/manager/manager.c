@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "base/unix_socket.h"
 #include "rpc_manager.h"
+#include "share.h"
+#include "share_member.h"
 
 #define CONTROL_MODE 0600
 #define MESSAGE_MAX  4096 /* bytes of a datagram of sd_notify() */
@@ -124,6 +126,7 @@ void manager_drop(struct manager *manager, struct vm_process *vm)
 	while (*at != vm)
 		at = &(*at)->next;
 	*at = vm->next;
+	share_member_free(vm->share);
 	vm_process_free(vm);
 	tell_systemd(manager);
 }
@@ -350,6 +353,8 @@ static int open_all(struct manager *manager)
 		err = add_sources(manager);
 	if (!err)
 		err = find_vms(manager);
+	if (!err)
+		err = share_open(manager);
 	if (err)
 		log_error("--runtime-dir %s: %s", manager->options.runtime_dir, strerror(-err));
 	return err;
@@ -359,6 +364,7 @@ static void close_all(struct manager *manager)
 {
 	rpc_manager_end(manager);
 	control_close(manager->control);
+	share_close(manager);
 	while (manager->vms) {
 		struct vm_process *vm = manager->vms;
 

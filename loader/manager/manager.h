@@ -19,6 +19,7 @@
 
 struct control;
 struct rpc_later;
+struct share;
 
 struct manager_options {
 	const char *runtime_dir;
@@ -35,6 +36,7 @@ struct manager {
 	char control_path[VM_DIR_PATH];
 	int lock_fd, notify_fd, control_fd;
 	struct vm_process *vms; /* by name */
+	struct share *share;	/* drives among them, by weight; NULL while nobody does */
 	struct rpc_later *followers[MANAGER_FOLLOWERS_MAX];
 };
 

@@ -21,6 +21,7 @@
 struct json_object;
 struct manager;
 struct rpc_later;
+struct share_member;
 
 enum vm_process_state {
 	VM_STARTING, /* until it says it is ready, or an earlier process is found or ends */
@@ -55,7 +56,8 @@ struct vm_process {
 	uint64_t serving_since; /* CLOCK_MONOTONIC, us; 0: it never has */
 	char said[VM_DIR_WHY];	/* what it said last about itself */
 	char cause[VM_DIR_WHY]; /* why it does not serve, or empty */
-	struct rpc_later *waiter; /* who asked for what is going on, or NULL */
+	struct share_member *share; /* of a drive, or NULL; share.c's */
+	struct rpc_later *waiter;   /* who asked for what is going on, or NULL */
 };
 
 /* vm_process_state_name() - for people: also whether it failed to start, or is frozen */

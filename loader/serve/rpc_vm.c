@@ -5,7 +5,9 @@
 
 #include "base/json_add.h"
 #include "base/rpc.h"
+#include "disk/io_max.h"
 #include "engine/steer.h"
+#include "engine/vm_share.h"
 #include "resize.h"
 #include "status.h"
 #include "trace_json.h"
@@ -198,11 +200,45 @@ static void method_resize(void *target, struct json_object *params, struct rpc_a
 	rpc_result(answer, result);
 }
 
+/* A member that is a number from 0 to @most, or is not there: 0. */
+static bool amount_param(struct json_object *params, const char *key, double most,
+			 double *ret_value, struct rpc_answer *answer)
+{
+	struct json_object *value;
+
+	*ret_value = 0;
+	if (!json_object_object_get_ex(params, key, &value))
+		return true;
+	*ret_value = json_object_is_type(value, json_type_double) ||
+				     json_object_is_type(value, json_type_int)
+			     ? json_object_get_double(value)
+			     : -1;
+	if (*ret_value >= 0 && *ret_value <= most)
+		return true;
+	rpc_fail(answer, RPC_INVALID_PARAMS, "params: \"%s\" is a number from 0 to %g", key, most);
+	return false;
+}
+
+static void method_share(void *target, struct json_object *params, struct rpc_answer *answer)
+{
+	const char *known[LIMIT_KINDS + 2] = { "percent" };
+	double percent, ns[LIMIT_KINDS];
+
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
+		known[kind + 1] = io_max_name(kind);
+	if (!rpc_only_known(params, known, answer) ||
+	    !amount_param(params, "percent", 100, &percent, answer))
+		return;
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
+		if (!amount_param(params, io_max_name(kind), UINT32_MAX, &ns[kind], answer))
+			return;
+	vm_share_set(target, percent, ns);
+	rpc_result(answer, vm_share_report(target));
+}
+
 static const struct rpc_method methods[] = {
-	{ "status", method_status },
-	{ "set", method_set },
-	{ "trace", method_trace },
-	{ "resize", method_resize },
+	{ "status", method_status }, { "set", method_set },	{ "trace", method_trace },
+	{ "resize", method_resize }, { "share", method_share },
 };
 
 void rpc_vm_service(struct vm *vm, struct rpc_service *ret_service)

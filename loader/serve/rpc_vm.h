@@ -8,6 +8,10 @@
  *                              as the options of serve; any of them, with "engine"
  *   trace {"every": N}         follow one request in N of each queue, until some seconds after the
  *        last call; the answer has those that were since the last one (trace_json.h); 0: no more
+ *   resize {"bytes": N}        resize.h
+ *   share {"percent": P, "rbps": NS, "wbps": NS, "riops": NS, "wiops": NS}   the VM has P percent
+ * of the drive's time for two seconds, of which a byte, a request takes so many ns; without
+ * "percent": all. The answer has what it did so far (vm_share.h)
  */
 #ifndef NVRING_RPC_VM_H
 #define NVRING_RPC_VM_H

@@ -17,6 +17,7 @@
 #include "engine/chooser.h"
 #include "engine/counters.h"
 #include "engine/steer.h"
+#include "engine/vm_share.h"
 #include "rpc_vm.h"
 #include "vhost_user.h"
 
@@ -191,6 +192,8 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	if (err >= 0)
 		err = steer_open(server->event, vm);
 	if (err >= 0)
+		err = vm_share_open(server->event, vm);
+	if (err >= 0)
 		err = cgroup_watch_open(server->event, vm, &server->cgroup);
 	if (err >= 0 && control_fd >= 0)
 		err = control_open(server->event, &service, control_fd, &server->control);
@@ -205,6 +208,7 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 		log_error("event loop: %s", strerror(-err));
 	control_close(server->control);
 	cgroup_watch_close(server->cgroup);
+	vm_share_close(vm);
 	steer_close(vm);
 	chooser_close(vm);
 	sd_event_source_disable_unref(server->listening);

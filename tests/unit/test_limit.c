@@ -302,6 +302,113 @@ static void what_is_not_limited_waits_for_nothing(void **state)
 	assert_int_equal(vm.load[0].share.held, 0);
 }
 
+/* The drive's time by a model, of which the VM has @part. */
+static void set_drive(struct limits *limits, double part)
+{
+	limits->drive[LIMIT_READS] = limit_rate_ns(900000 / part);
+	limits->drive[LIMIT_READ_BYTES] = limit_rate_ns(100000.0 / 4096 / part);
+	limits->drive[LIMIT_WRITES] = limit_rate_ns(1000000 / part);
+	limits->drive[LIMIT_WRITE_BYTES] = limit_rate_ns(1000000.0 / 4096 / part);
+	limits->on = 1;
+}
+
+static void the_drives_time_is_kept(void **state)
+{
+	static const struct {
+		int write;
+		uint32_t bytes;
+		double ms; /* of the drive's time */
+	} rows[] = { { 0, 4096, 1 }, { 0, 512, 1 },    { 0, 131072, 4.1 },
+		     { 1, 4096, 2 }, { 1, 65536, 17 }, { 1, 1 << 20, 257 } };
+	static const double parts[] = { 1, 0.5, 0.11, 0.003 };
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+			struct vm vm = vm_of(2, rows[r].write, rows[r].bytes);
+
+			set_drive(&vm.limits, parts[p]);
+			run(&vm, 100 * SECOND);
+			assert_near(run(&vm, 20000 * SECOND),
+				    (uint64_t)(20000e3 * parts[p] / rows[r].ms), 0.01);
+		}
+	}
+}
+
+static void reads_and_writes_share_the_drive(void **state)
+{
+	struct vm vm = vm_of(2, 0, 4096);
+
+	(void)state;
+	vm.load[1].write = 1;
+	set_drive(&vm.limits, 0.25);
+	run(&vm, 1000 * SECOND);
+	assert_near(vm.load[0].started + 2 * vm.load[1].started, 250000, 0.01);
+	/* Each takes more than LIMIT_CHUNK_NS, so that a turn is one request. */
+	assert_near(vm.load[0].started, vm.load[1].started, 0.01);
+}
+
+/* As the manager does it; what is owed stays owed, and nobody gains by it. */
+static void the_drives_time_changes_often(void **state)
+{
+	struct vm vm = vm_of(3, 0, 4096);
+	uint64_t started = 0;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		set_drive(&vm.limits, i % 2 ? 0.1 : 0.3);
+		started += run(&vm, SECOND / 5);
+	}
+	assert_near(started, 200000, 0.02);
+}
+
+static void flushes_take_none(void **state)
+{
+	struct vm vm = vm_of(1, 1, 0);
+
+	(void)state;
+	set_drive(&vm.limits, 0.001);
+	for (int i = 0; i < 1000; i++)
+		serve(&vm, &vm.load[0]);
+	assert_int_equal(vm.load[0].started, 64000);
+	assert_int_equal(vm.limits.drive_until, 0);
+}
+
+static void who_waits_for_the_drive(void **state)
+{
+	struct vm vm = vm_of(1, 0, 4096);
+
+	(void)state;
+	set_drive(&vm.limits, 0.5);
+	for (int i = 0; i < 1000; i++) { /* half of what it may */
+		vm.now += 4000000;
+		assert_false(limit_holds(&vm.limits, &vm.load[0].share, vm.now));
+		assert_true(limit_start(&vm.limits, &vm.load[0].share, vm.now, 0, 4096));
+		assert_int_equal(vm.limits.drive_until, 0);
+	}
+	run(&vm, SECOND);
+	for (int i = 0; i < 1000; i++) { /* all of it */
+		uint64_t before = vm.now;
+
+		run(&vm, SECOND / 5);
+		assert_true(vm.limits.drive_until > before);
+	}
+	/* One that is started in any case is owed, too. */
+	vm.now += SECOND;
+	vm.limits.drive_until = 0;
+	assert_true(limit_charge(&vm.limits, vm.now, 1, 1 << 20) <= vm.now);
+	assert_int_equal(vm.limits.drive_until, 0);
+	assert_true(limit_charge(&vm.limits, vm.now, 1, 4096) > vm.now + SECOND / 3);
+	assert_true(vm.limits.drive_until > vm.now + SECOND / 3);
+	/* What io.max has it wait for is not the drive. */
+	vm = vm_of(1, 0, 4096);
+	set_drive(&vm.limits, 0.5);
+	set(&vm.limits, LIMIT_READS, 400);
+	run(&vm, 10 * SECOND);
+	assert_true(vm.load[0].share.held > 1000);
+	assert_int_equal(vm.limits.drive_until, 0);
+}
+
 static void costs_are_right(void **state)
 {
 	uint64_t random = unit_seed("costs");
@@ -313,6 +420,9 @@ static void costs_are_right(void **state)
 		double wanted = (double)units * 1e9 / (double)rate;
 		double cost = (double)limit_cost(limit_rate(rate), units);
 
+		if (wanted < (double)LIMIT_DEBT_MAX)
+			assert_true(cost <= wanted + 0.5 && cost >= wanted * (1 - 1e-6) - 0.5);
+		cost = (double)limit_cost(limit_rate_ns(1e9 / (double)rate), units);
 		if (wanted < (double)LIMIT_DEBT_MAX)
 			assert_true(cost <= wanted + 0.5 && cost >= wanted * (1 - 1e-6) - 0.5);
 	}
@@ -376,6 +486,11 @@ int main(void)
 		cmocka_unit_test(debts_do_not_overflow),
 		cmocka_unit_test(what_is_not_limited_waits_for_nothing),
 		cmocka_unit_test(threads_lose_nothing),
+		cmocka_unit_test(the_drives_time_is_kept),
+		cmocka_unit_test(reads_and_writes_share_the_drive),
+		cmocka_unit_test(the_drives_time_changes_often),
+		cmocka_unit_test(flushes_take_none),
+		cmocka_unit_test(who_waits_for_the_drive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

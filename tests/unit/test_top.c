@@ -18,7 +18,8 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 
 	snprintf(text, sizeof(text),
 		 "{\"name\":\"\",\"now_ns\":%llu,\"pid\":%llu,\"connected\":true,"
-		 "\"limits\":{\"riops\":400,\"wbps\":1048576},\"placement\":{\"cpus\":\"2-3,7\"},"
+		 "\"limits\":{\"riops\":400,\"wbps\":1048576,\"share\":22.2222},\"placement\":{"
+		 "\"cpus\":\"2-3,7\"},"
 		 "\"vcpus\":[{\"vcpu\":0,\"state\":\"guest\",\"cpu\":0},1,"
 		 "{\"vcpu\":1,\"state\":\"halted\",\"cpu\":12}],\"queues\":[{\"queue\":0,"
 		 "\"vcpu\":1,\"direct\":{\"held\":%llu,\"halted\":%llu},"
@@ -83,7 +84,7 @@ static void rates_are_those_between_samples(void **state)
 	static const char *const wanted[] = {
 		"vm1                all poller   2.5k  10.2M      0  10.2us  10.2us  10.2us      3 "
 		"  0.500   0.250   3.1us   1.0us",
-		"riops=400 wbps=1048576\n",
+		"riops=400 wbps=1048576 share=22.2%\n",
 		"limited 25% of the time; it was asked for\n",
 		NULL,
 	};
