@@ -200,8 +200,9 @@ static void step(struct share *share, struct drive *drive, bool second)
 		double part = 0;
 
 		if (tree->count)
-			part = max(tree->nodes[member->node].fair,
-				   tree->nodes[member->node].filled);
+			part = min(max(tree->nodes[member->node].fair,
+				       tree->nodes[member->node].filled),
+				   1.0);
 		if (second || member->still < SHARE_STILL)
 			share_member_ask(member, part);
 	}

@@ -150,6 +150,45 @@ static void says(void)
 	json_object_put(all);
 }
 
+/* What the manager says of the drive's time is kept, and for two seconds. */
+static void shares(void)
+{
+	static const char text[] =
+		"{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"share\", "
+		"\"params\": {\"percent\": 12.5, \"riops\": 99e6, \"rbps\": 0.25}}";
+	static const char none[] = "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"share\"}";
+	struct json_object *answer = ask(text, strlen(text)), *all, *report;
+	double start = front_now(), took;
+
+	report = json_object_object_get(answer, "result");
+	ok(member_is(report, "riops", "100") && member_is(report, "rbps", "51200") &&
+		   member_is(report, "wiops", "0") && member_is(report, "waited", "false"),
+	   "share: the answer has what was done");
+	json_object_put(answer);
+	for (int i = 0; i < 6; i++) /* 100 ms each, of which 100 are free */
+		front_do(&front.queue[0], &request, VIRTIO_BLK_T_IN, 8, 4096);
+	took = front_now() - start;
+	ok(took > 0.38, "share: six reads that take 0.1 s each took %.2f s", took);
+	all = status();
+	ok(member_is(json_object_object_get(all, "limits"), "share", "12.5"), "status: the share");
+	json_object_put(all);
+	nanosleep(&(const struct timespec){ .tv_sec = 2, .tv_nsec = 200000000 }, NULL);
+	all = status();
+	ok(!json_object_object_get(all, "limits"), "share: it lapses");
+	json_object_put(all);
+	answer = ask(text, strlen(text));
+	report = json_object_object_get(answer, "result");
+	ok(member_is(report, "riops", "106") && member_is(report, "waited", "true"),
+	   "share: the answer says that somebody waited");
+	json_object_put(answer);
+	json_object_put(ask(none, strlen(none)));
+	start = front_now();
+	for (int i = 0; i < 50; i++)
+		front_do(&front.queue[0], &request, VIRTIO_BLK_T_IN, 8, 4096);
+	took = front_now() - start;
+	ok(took < 2, "share: without one, 50 reads took %.2f s", took);
+}
+
 static void breaks(void)
 {
 	struct json_object *all;
@@ -189,7 +228,7 @@ static void refuses(void)
 		{ "an id that is an object",
 		  "{\"jsonrpc\": \"2.0\", \"id\": {}, \"method\": \"status\"}", "-32600", "id" },
 		{ "an unknown method", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"stat\"}",
-		  "-32601", "\"set\", \"trace\" and \"resize\"" },
+		  "-32601", "\"trace\", \"resize\" and \"share\"" },
 		{ "params in a row",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": [1]}",
 		  "-32602", "named members" },
@@ -225,6 +264,18 @@ static void refuses(void)
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"engine\": \"worker\", \"queue\": -1}}",
 		  "-32602", "from 0 to 3" },
+		{ "a share of more than all",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"share\", "
+		  "\"params\": {\"percent\": 100.5}}",
+		  "-32602", "from 0 to 100" },
+		{ "a share in words",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"share\", "
+		  "\"params\": {\"percent\": \"all\"}}",
+		  "-32602", "from 0 to 100" },
+		{ "a request that takes less than no time",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"share\", "
+		  "\"params\": {\"percent\": 1, \"wiops\": -1e-3}}",
+		  "-32602", "\"wiops\" is a number" },
 		{ "an unknown member",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"engine\": \"worker\", \"all\": 1}}",
@@ -418,6 +469,7 @@ int main(void)
 {
 	daemon_start(&daemon_, IMAGE, "--queues 4");
 	says();
+	shares();
 	breaks();
 	refuses();
 	too_long();
