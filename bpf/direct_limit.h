@@ -41,11 +41,25 @@ static __always_inline int direct_waits(const struct direct_queue *queue)
 	return queue->state.limit.until != 0;
 }
 
-/* direct_pays() - a request is about to start: 1 when it may */
-NVR_GLOBAL int direct_pays(struct direct_queue *queue NVR_NONNULL, struct direct_vm *vm NVR_NONNULL,
-			   int write, __u32 bytes)
+/* limit_start() by halves, as the stack has no room for both at once. */
+NVR_GLOBAL int direct_pays_drive(struct direct_queue *queue NVR_NONNULL,
+				 struct direct_vm *vm NVR_NONNULL, int write, __u32 bytes)
 {
-	return limit_start(&vm->limits, &queue->state.limit, direct_clock(queue), write, bytes);
+	return limit_start_drive(&vm->limits, &queue->state.limit, direct_clock(queue), write,
+				 bytes);
+}
+
+NVR_GLOBAL int direct_pays_rest(struct direct_queue *queue NVR_NONNULL,
+				struct direct_vm *vm NVR_NONNULL)
+{
+	return limit_start_rest(&vm->limits, &queue->state.limit, direct_clock(queue));
+}
+
+/* direct_pays() - a request is about to start: 1 when it may */
+static __always_inline int direct_pays(struct direct_queue *queue, struct direct_vm *vm, int write,
+				       __u32 bytes)
+{
+	return direct_pays_drive(queue, vm, write, bytes) && direct_pays_rest(queue, vm);
 }
 
 /* direct_put_back() - the request at @head is still to be taken */

@@ -62,6 +62,9 @@ struct limit_share {
 	__u64 left[LIMIT_CLOCKS]; /* ns of what it has reserved */
 	__u64 held;		  /* counter: how often the queue had to wait */
 	__u64 held_ns;		  /* counter: how long, in all */
+	/* Scratch, as BPF has no stack to spare: the request that is asked for. */
+	__u32 write, bytes;
+	__u64 drive_cost;
 };
 
 #ifndef __bpf__
@@ -191,6 +194,51 @@ NVR_INLINE int limit_holds(const struct limits *limits, struct limit_share *shar
 	return 0;
 }
 
+/* limit_wait() - the queue starts nothing before @until; returns 0 */
+NVR_INLINE int limit_wait(struct limit_share *share, __u64 now, __u64 until)
+{
+	share->until = until;
+	share->since = now;
+	share->held++;
+	return 0;
+}
+
+/* limit_start_drive() - the first half of limit_start(): the drive's time */
+NVR_INLINE int limit_start_drive(struct limits *limits, struct limit_share *share, __u64 now,
+				 int write, __u32 bytes)
+{
+	__u64 from;
+
+	share->write = (__u32)write;
+	share->bytes = bytes;
+	share->drive_cost = limit_drive_cost(limits, write, bytes);
+	from = limit_cover(limits, share, LIMIT_DRIVE, now, share->drive_cost);
+	if (from <= now)
+		return 1;
+	store_once(&limits->drive_until, from);
+	return limit_wait(share, now, from);
+}
+
+/* limit_start_rest() - the other half, when the first said 1: all else */
+NVR_INLINE int limit_start_rest(struct limits *limits, struct limit_share *share, __u64 now)
+{
+	__u32 by_bytes = share->write ? LIMIT_WRITE_BYTES : LIMIT_READ_BYTES;
+	__u32 by_count = share->write ? LIMIT_WRITES : LIMIT_READS;
+	__u64 bytes_cost = limit_cost(load_once(&limits->rate[by_bytes]), share->bytes);
+	__u64 count_cost = limit_cost(load_once(&limits->rate[by_count]), 1);
+	__u64 from = limit_cover(limits, share, by_bytes, now, bytes_cost);
+	__u64 other = limit_cover(limits, share, by_count, now, count_cost);
+
+	if (other > from)
+		from = other;
+	if (from > now)
+		return limit_wait(share, now, from);
+	share->left[by_bytes] -= bytes_cost;
+	share->left[by_count] -= count_cost;
+	share->left[LIMIT_DRIVE] -= share->drive_cost;
+	return 1;
+}
+
 /**
  * limit_start() - whether the queue may start a request, which it then does
  * @limits: of the VM
@@ -204,31 +252,8 @@ NVR_INLINE int limit_holds(const struct limits *limits, struct limit_share *shar
 NVR_INLINE int limit_start(struct limits *limits, struct limit_share *share, __u64 now, int write,
 			   __u32 bytes)
 {
-	__u32 by_bytes = write ? LIMIT_WRITE_BYTES : LIMIT_READ_BYTES;
-	__u32 by_count = write ? LIMIT_WRITES : LIMIT_READS;
-	__u64 bytes_cost = limit_cost(load_once(&limits->rate[by_bytes]), bytes);
-	__u64 count_cost = limit_cost(load_once(&limits->rate[by_count]), 1);
-	__u64 drive_cost = limit_drive_cost(limits, write, bytes);
-	__u64 from = limit_cover(limits, share, by_bytes, now, bytes_cost);
-	__u64 other = limit_cover(limits, share, by_count, now, count_cost);
-	__u64 drive = limit_cover(limits, share, LIMIT_DRIVE, now, drive_cost);
-
-	if (other > from)
-		from = other;
-	if (drive > from)
-		from = drive;
-	if (from > now) {
-		if (from == drive)
-			store_once(&limits->drive_until, drive);
-		share->until = from;
-		share->since = now;
-		share->held++;
-		return 0;
-	}
-	share->left[by_bytes] -= bytes_cost;
-	share->left[by_count] -= count_cost;
-	share->left[LIMIT_DRIVE] -= drive_cost;
-	return 1;
+	return limit_start_drive(limits, share, now, write, bytes) &&
+	       limit_start_rest(limits, share, now);
 }
 
 /**
