@@ -6,6 +6,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/nvme.sh
 cgroups=/sys/fs/cgroup
 names=(loop poller worker)
 blocks=65536 # of 512 bytes, for each
@@ -13,11 +14,8 @@ model=900    # random reads of 4 KiB a second that the drive is said to do
 part=0
 declare -A from=() to=() load=() cgroup=([loop]=slice/loop [poller]=slice/poller [worker]=worker)
 
-for disk in /sys/class/block/nvme0n?; do
-	[ "$(cat "$disk/queue/logical_block_size")" != 512 ] || break
-done
-number=$(cat "$disk/dev")
-disk=${disk##*/nvme}
+disk=$(namespace 512)
+number=$(cat "/sys/class/block/nvme$disk/dev")
 
 # load NAME...: front-ends in their cgroups, which want all they can get
 load() {
