@@ -16,9 +16,10 @@ LOADGEN		:= $(BUILD)/tests/front/loadgen
 FUZZ_SRCS	:= $(wildcard tests/fuzz/*.c)
 FUZZ_BUILD	:= $(BUILD)/fuzz
 FUZZ_TARGETS	:= $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-GUEST_LOAD	:= $(BUILD)/tests/guest/load
+GUEST_SRCS	:= $(wildcard tests/guest/*.c)
+GUEST_TOOLS	:= $(GUEST_SRCS:%.c=$(BUILD)/%)
 TEST_SRCS	:= $(UNIT_SRCS) $(FRONT_LIB_SRCS) $(FRONT_SRCS) $(BPF_TEST_SRCS) $(FUZZ_SRCS) \
-	tests/guest/load.c tests/host/insn.c tests/host/bpf_lines.c
+	$(GUEST_SRCS) tests/host/insn.c tests/host/bpf_lines.c
 
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 
@@ -42,7 +43,7 @@ $(BPF_LINES): %: %.o
 	$(call say,LINK,$@) $(CC) $(SAN_FLAGS) -o $@ $^ $(ALL_LIBS)
 
 # Runs in guests that have no libraries.
-$(GUEST_LOAD): %: %.o
+$(GUEST_TOOLS): %: %.o
 	$(call say,LINK,$@) $(CC) -static -o $@ $^ -luring -pthread
 
 # Fuzz targets: the daemon once more, by clang, with coverage for libFuzzer and sanitizers. For
@@ -91,7 +92,7 @@ check:
 
 # What a test script runs beside the daemon is added to its prerequisites where it is built.
 check-build: all unit-tests fuzz-targets $(BPF_TESTS) $(FRONT_TESTS) $(FRONT_TOOLS:%.c=$(BUILD)/%) \
-	$(GUEST_LOAD)
+	$(GUEST_TOOLS)
 
 unit-tests: $(UNIT_TESTS)
 
@@ -118,7 +119,7 @@ bench-native:
 
 bench-host:
 	$(Q)$(MAKE) --no-print-directory deps
-	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_LOAD) $(COUNT_INSN) $(BPF_LINES) \
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(GUEST_TOOLS) $(COUNT_INSN) $(BPF_LINES) \
 		$(LOADGEN)
 	$(Q)tests/bench/host
 	$(Q)tests/bench/dispatch

@@ -16,11 +16,11 @@ guest_said() {
 # guest_tries COMMAND...: which runs a guest and leaves with its status. Under the test host's emulation
 # a guest's machine is now and then reset (a triple fault: not a word of its kernel's), on Linux 7.3,
 # with no disk of ours, too, or hangs before it loads a driver for one, or stands still as a whole. Then
-# once more, at most twice, and that is said; never when it failed, panicked, or waits for its disk.
+# once more, at most four times, and that is said; never when it failed, panicked, or waits for its disk.
 guest_tries() {
 	local try status
 
-	for try in 1 2 3; do
+	for try in 1 2 3 4 5; do
 		status=0
 		"$@" || status=$?
 		[ $status = 3 ] || return $status

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # guests: three VMs of a manager's, each in a cgroup of its own, on one NVMe drive: two ranges of a
-# namespace, and another namespace. All of them verify what they read; one is limited; one is killed;
-# one cgroup is removed; one becomes a KVM guest that leaves its cgroup and comes back, and is
-# unplugged and plugged in again. Nothing of them stays. TAP. Rates are of requests, as the daemons
-# count them, by the test host's clock.
+# namespace, and another namespace. In each a Linux guest, which is a process, writes and reads at a
+# pace and verifies; one is limited; one is killed; one cgroup is removed; then one becomes a KVM guest
+# that leaves its cgroup and comes back, and is unplugged and plugged in again. Nothing of them stays.
+# TAP. Rates are of requests, as the daemons count them, by the test host's clock.
 set -u
 cd /tree
 PATH=/tree/.cache/sysroot/usr/sbin:$PATH
@@ -15,17 +15,15 @@ PATH=/tree/.cache/sysroot/usr/sbin:$PATH
 . tests/lib/status.sh
 run=/run/nvring # as it is by default, with pins
 status_of=(c --runtime-dir $run)
-guest_log=/results/guest.log
 cgroups=/sys/fs/cgroup
 pins=/sys/fs/bpf/nvring
 names=(a b c)
-blocks=16384 # of 512 bytes: what of the disk is verified
-second=65536 # where b's begins: not where reading ahead for a comes
-declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second in each of two queues
-declare -A from=() to=() at=([a]=0 [b]=$((second * 512)) [c]=0)
+second=65536 # where b's blocks of 512 bytes begin
+declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second
+declare -A from=() to=()
+declare -A guests=() typed=() # processes, and descriptors for what is typed there
 
 small=/dev/nvme$(namespace 512) large=/dev/nvme$(namespace 4096)
-declare -A disk=([a]=$small [b]=$small [c]=$large)
 
 # in_cgroup NAME COMMAND...: there
 in_cgroup() {
@@ -33,12 +31,30 @@ in_cgroup() {
 	exec "${@:2}"
 }
 
-# begin NAME: a front-end that verifies
+# begin NAME: its guest
 begin() {
-	in_cgroup "$1" build/tests/front/steady --socket "$run/vm/$1/disk.sock" --image "${disk[$1]}" \
-		--offset "${at[$1]}" --size $((blocks * 512)) --queues 2 --rate "${pace[$1]}" >"$dir/$1.json" &
-	front[$1]=$!
+	local typing
+
+	mkfifo "$dir/$1.in"
+	exec {typing}<>"$dir/$1.in"
+	typed[$1]=$typing
+	in_cgroup "$1/below" env TMPDIR="$dir" timeout -k 1 600 build/guest/uml/linux mem=64M \
+		initrd=build/guest/uml/initramfs virtio_uml.device="$run/vm/$1/disk.sock:2" \
+		con0=fd:0,fd:1 con=null quiet nvring.leave=poweroff nvring.job=paced nvring.pace="${pace[$1]}" \
+		<"$dir/$1.in" >"/results/$1.log" 2>&1 &
+	guests[$1]=$!
 	fronts+=($!)
+}
+
+# guest_is NAME: $guest and $guest_log are its
+guest_is() { guest=${guests[$1]} guest_log=/results/$1.log; }
+
+# guest_end NAME: it reads once more all that it wrote, and ends
+guest_end() {
+	guest_is "$1"
+	echo end >&"${typed[$1]}"
+	wait "$guest"
+	guest_points "$guest_log"
 }
 
 # sample NAME: "TIME REQUESTS READS", ns, so far
@@ -108,11 +124,8 @@ held() {
 
 holds() { [ "$(held)" = "$1" ]; }
 
-mkdir $cgroups/{a,b,c,c/below}
+mkdir $cgroups/{a,b,c}{,/below}
 echo +io >$cgroups/cgroup.subtree_control
-for name in "${names[@]}"; do
-	build/tests/front/steady --image "${disk[$name]}" --offset "${at[$name]}" --create $((blocks * 512))
-done
 manager_start
 nv attach --vm warm --null 1M --engine poller >/dev/null && nv detach --vm warm >/dev/null
 held=$(held)
@@ -125,7 +138,10 @@ check "c: another namespace, by the poller and vCPUs" nv attach --vm c --device 
 for name in "${names[@]}"; do
 	begin $name
 done
-sleep 2
+for name in "${names[@]}"; do
+	guest_is $name
+	check "$name: its guest wrote, and reads" guest_said 'row paced begins'
+done
 while_served=$(held)
 check "there is something to leave behind: $while_served" test "$(bpftool -j prog | jq length)" -ge 3
 
@@ -148,22 +164,21 @@ done
 as_before a
 ok $? "a is not limited any more: $(rate a) requests in 1000 s, before: ${before[a]}"
 
-kill -KILL "${front[b]}"
-wait "${front[b]}" 2>/dev/null
-check "b's front-end is killed: it is seen to be gone" await vm_is b .status.connected false
+echo 1 >$cgroups/b/below/cgroup.kill
+check "b's guest is killed: it is seen to be gone" await vm_is b .status.connected false
 in_cgroup b build/tests/front/loadgen --socket "$run/vm/b/disk.sock" --seconds 1 --sleep --json \
 	>"$dir/b.load" &
 wait $!
 ok $? "the next one is served: $(jq -c '{iops, errors}' "$dir/b.load")"
-front_end a
-ok $? "a's front-end found every byte"
+guest_end a
+await rmdir $cgroups/a/below 2>/dev/null
 await rmdir $cgroups/a 2>/dev/null # when our process has left it
 check "a's cgroup is removed: a is detached" await vm_is a .state ''
 check "b is detached" nv detach --vm b
 
 # c: a KVM guest in its place. Until it reads, or ended: by the emulation's fault, it is tried again.
-front_end c
-ok $? "c's front-end found every byte"
+guest_end c
+guest_log=/results/guest.log
 guest_of_c() {
 	outside=
 	qmp_open "$dir"
