@@ -158,7 +158,7 @@ static void *job_main(void *argument)
 	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 	for (uint32_t block = 0; block < BLOCKS; block++)
 		write_block(job, block);
-	if (pthread_barrier_wait(&paced.written) == PTHREAD_BARRIER_SERIAL_THREAD) {
+	if (pthread_barrier_wait(&paced.written) != 0) { /* one of them alone */
 		printf("begins\n");
 		fflush(stdout);
 	}
