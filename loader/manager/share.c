@@ -18,8 +18,6 @@
 #define SECOND	    5 /* ticks */
 #define DRIVES_MAX  64
 #define BUSY	    0.9 /* of a drive: from here on it is shared */
-#define ROOM	    1.1 /* times what a VM did, which it may do next */
-#define ROOM_LEAST  0.01
 
 struct drive {
 	struct io_cost cost;
