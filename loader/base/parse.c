@@ -38,7 +38,7 @@ int parse_number(const char *text, uint64_t most, uint64_t *ret_number)
 	return 0;
 }
 
-int parse_size(const char *text, uint64_t *ret_size)
+int parse_bytes(const char *text, uint64_t *ret_bytes)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
@@ -56,10 +56,22 @@ int parse_size(const char *text, uint64_t *ret_size)
 	}
 	if (number > (uint64_t)INT64_MAX >> shift)
 		return -ERANGE;
-	number <<= shift;
-	if (!number || number % 512)
+	if (!number)
 		return -EINVAL;
-	*ret_size = number;
+	*ret_bytes = number << shift;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret_size)
+{
+	uint64_t bytes;
+	int err = parse_bytes(text, &bytes);
+
+	if (err)
+		return err;
+	if (bytes % 512)
+		return -EINVAL;
+	*ret_size = bytes;
 	return 0;
 }
 

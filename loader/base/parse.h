@@ -16,7 +16,16 @@
 int parse_number(const char *text, uint64_t most, uint64_t *ret_number);
 
 /**
- * parse_size() - bytes, with K, M, G or T for powers of 1024
+ * parse_bytes() - bytes, with K, M, G or T for powers of 1024
+ * @text: such as "10G"
+ * @ret_bytes: set on success, above 0
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int parse_bytes(const char *text, uint64_t *ret_bytes);
+
+/**
+ * parse_size() - likewise, of a disk
  * @text: such as "10G"
  * @ret_size: set on success, a multiple of 512 above 0
  *

@@ -6,10 +6,12 @@
 #include "base/json_add.h"
 #include "base/rpc.h"
 #include "cmd.h"
+#include "disk/io_max.h"
 #include "disk/target.h"
 #include "engine/vm.h"
 
 #define SWITCHES 3
+#define LIMITS	 2 /* --iops, --bw */
 
 /* As options, and as the VM's process has them. */
 static const struct {
@@ -20,18 +22,23 @@ static const struct {
 	{ "placement", "placement" },
 };
 
+static const char *const limits[LIMITS] = { "iops", "bw" };
+
 struct settings {
 	struct target target;
 	const char *engine;
-	int queue;		  /* -1: all */
-	int spin_us;		  /* -1: as it is */
-	const char *on[SWITCHES]; /* "on" or "off"; NULL: as it is */
+	int queue;		    /* -1: all */
+	int spin_us;		    /* -1: as it is */
+	const char *on[SWITCHES];   /* "on" or "off"; NULL: as it is */
+	const char *limits[LIMITS]; /* likewise */
 };
 
 enum option_key {
 	OPT_ENGINE = 0x100,
 	OPT_QUEUE,
 	OPT_SPIN_US,
+	OPT_IOPS,
+	OPT_BW,
 	OPT_SWITCH, /* and those behind it */
 };
 
@@ -44,6 +51,8 @@ static const struct argp_option options[] = {
 	{ "placement", OPT_SWITCH + 2, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
 	  0 },
 	{ "spin-us", OPT_SPIN_US, "N", 0, "microseconds to look for more work, at most", 0 },
+	{ "iops", OPT_IOPS, "READS[:WRITES]", 0, "at most so many a second, or max", 0 },
+	{ "bw", OPT_BW, "READS[:WRITES]", 0, "likewise bytes a second (K, M, G, T)", 0 },
 	{ 0 },
 };
 
@@ -53,9 +62,11 @@ static void check(struct argp_state *state, const struct settings *settings)
 
 	for (int i = 0; i < SWITCHES; i++)
 		others |= settings->on[i] != NULL;
+	for (int i = 0; i < LIMITS; i++)
+		others |= settings->limits[i] != NULL;
 	if (!settings->engine && !others)
-		argp_error(state, "--engine, --moderation, --wake-halted, --placement or "
-				  "--spin-us is wanted");
+		argp_error(state, "--engine, --moderation, --wake-halted, --placement, "
+				  "--spin-us, --iops or --bw is wanted");
 	if (settings->queue >= 0 && (!settings->engine || others))
 		argp_error(state, "--queue goes with --engine alone");
 }
@@ -63,6 +74,7 @@ static void check(struct argp_state *state, const struct settings *settings)
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct settings *settings = state->input;
+	uint64_t per_second[LIMIT_KINDS];
 	enum engine engine;
 
 	switch (key) {
@@ -87,6 +99,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPT_SPIN_US:
 		settings->spin_us =
 			(int)cmd_number(state, "--spin-us", argument, 0, VM_SPIN_US_MAX);
+		return 0;
+	case OPT_IOPS:
+	case OPT_BW:
+		settings->limits[key - OPT_IOPS] = argument;
+		if (io_max_pair(argument, key == OPT_BW, per_second))
+			argp_error(state, "--%s %s: READS or READS:WRITES a second is wanted",
+				   limits[key - OPT_IOPS], argument);
 		return 0;
 	case ARGP_KEY_END:
 		check(state, settings);
@@ -121,6 +140,9 @@ int cmd_set(int argc, char **argv)
 			json_add_bool(params, switches[i].name, !strcmp(settings.on[i], "on"));
 	if (settings.spin_us >= 0)
 		json_add_number(params, "spin_us", (uint64_t)settings.spin_us);
+	for (int i = 0; i < LIMITS; i++)
+		if (settings.limits[i])
+			json_add_text(params, limits[i], settings.limits[i]);
 	if (settings.queue >= 0)
 		json_add_number(params, "queue", (uint64_t)settings.queue);
 	err = rpc_call(target_socket(&settings.target), "set", params, &result);

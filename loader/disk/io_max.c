@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cgroup.h"
+#include "base/parse.h"
 #include "base/util.h"
 
 static const char *const names[LIMIT_KINDS] = {
@@ -70,4 +71,38 @@ void io_max_read(const struct cgroup *cgroup, dev_t disk, uint64_t ret_per_secon
 	memset(ret_per_second, 0, LIMIT_KINDS * sizeof(ret_per_second[0]));
 	for (uint32_t level = 0; level < cgroup->levels; level++)
 		read_level(cgroup, level, disk, ret_per_second);
+}
+
+static int one_of_pair(const char *text, bool bytes, uint64_t *ret_per_second)
+{
+	int err;
+
+	*ret_per_second = 0;
+	if (!strcmp(text, "max"))
+		return 0;
+	if (bytes)
+		return parse_bytes(text, ret_per_second);
+	err = parse_number(text, UINT32_MAX, ret_per_second);
+	return err || *ret_per_second ? err : -EINVAL;
+}
+
+int io_max_pair(const char *text, bool bytes, uint64_t per_second[LIMIT_KINDS])
+{
+	uint64_t reads, writes;
+	char words[64], *second;
+	int err;
+
+	if (snprintf(words, sizeof(words), "%s", text) >= (int)sizeof(words))
+		return -EINVAL;
+	second = strchr(words, ':');
+	if (second)
+		*second++ = '\0';
+	err = one_of_pair(words, bytes, &reads);
+	if (!err)
+		err = one_of_pair(second ? second : words, bytes, &writes);
+	if (err)
+		return err;
+	per_second[bytes ? LIMIT_READ_BYTES : LIMIT_READS] = reads;
+	per_second[bytes ? LIMIT_WRITE_BYTES : LIMIT_WRITES] = writes;
+	return 0;
 }

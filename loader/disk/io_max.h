@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* io.max of cgroups: Documentation/admin-guide/cgroup-v2.rst. */
+/*
+ * Limits by their names in io.max of cgroups, Documentation/admin-guide/cgroup-v2.rst, and as an
+ * operator gives them without a cgroup.
+ */
 #ifndef NVRING_IO_MAX_H
 #define NVRING_IO_MAX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,5 +36,15 @@ void io_max_line(const char *line, dev_t disk, uint64_t per_second[LIMIT_KINDS])
  * know of, so the tightest is what it gets.
  */
 void io_max_read(const struct cgroup *cgroup, dev_t disk, uint64_t ret_per_second[LIMIT_KINDS]);
+
+/**
+ * io_max_pair() - limits of --iops and --bw
+ * @text: "READS:WRITES" or, for both the same, "READS": numbers above 0, or "max" for no limit
+ * @bytes: of bytes, which may have K, M, G or T; else of requests
+ * @per_second: those two of it are set on success
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int io_max_pair(const char *text, bool bytes, uint64_t per_second[LIMIT_KINDS]);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/pins.h"
 #include "base/sigbus.h"
 #include "direct_maps.h"
+#include "vm_limits.h"
 
 int vm_start(struct vm *vm)
 {
@@ -90,6 +91,7 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	vm->direct_asked = options->engine != ENGINE_WORKER;
 	vm->inflight_map = -1;
 	vm->limits = &vm->own_limits;
+	vm_limits_set(vm, options->per_second);
 	vm->backend.fd = -1;
 	vm->backend.claim_fd = -1;
 	for (uint32_t i = 0; i < VM_QUEUES_MAX; i++)

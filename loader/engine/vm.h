@@ -26,11 +26,12 @@ struct vm_share;
 
 struct vm_options {
 	const char *name;
-	const char *cgroup;	  /* the VM's, as the operator named it, or NULL */
-	uint32_t queues;	  /* offered to the guest, 1..VM_QUEUES_MAX */
-	uint32_t workers;	  /* 1..VM_WORKERS_MAX */
-	int cpus[VM_WORKERS_MAX]; /* CPU of each worker, -1 anywhere */
-	uint32_t spin_us;	  /* most a worker spins before it sleeps */
+	const char *cgroup;		  /* the VM's, as the operator named it, or NULL */
+	uint32_t queues;		  /* offered to the guest, 1..VM_QUEUES_MAX */
+	uint32_t workers;		  /* 1..VM_WORKERS_MAX */
+	int cpus[VM_WORKERS_MAX];	  /* CPU of each worker, -1 anywhere */
+	uint32_t spin_us;		  /* most a worker spins before it sleeps */
+	uint64_t per_second[LIMIT_KINDS]; /* --iops, --bw; 0: no limit */
 	bool pin_memory;
 	bool vcpu_dispatch; /* with the poller */
 	bool moderation;    /* of interrupts, include/moderate.h */
@@ -45,7 +46,7 @@ struct vm {
 	struct backend backend;
 	struct limits *limits; /* in force; where BPF has them, once there are maps */
 	struct limits own_limits;
-	uint64_t io_max[LIMIT_KINDS]; /* what they were made of: units a second, 0 for no limit */
+	uint64_t io_max[LIMIT_KINDS]; /* the cgroup's: units a second, 0 for no limit */
 	double drive_percent;  /* likewise: the VM's part of the drive's time, 0 for no limit */
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct cgroup_member *member; /* this process in it, NULL without */

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include "base/json_add.h"
+#include "base/util.h"
 #include "direct.h"
 #include "disk/io_max.h"
 #include "vm.h"
@@ -19,31 +20,51 @@ static void wake(struct vm *vm)
 			store_once(&vm->queues[i].direct->debt_until, 0);
 }
 
+/* The tighter one of the cgroup's limit and the operator's; 0: there is none. */
+static uint64_t in_force(const struct vm *vm, uint32_t kind)
+{
+	uint64_t io_max = vm->io_max[kind], own = vm->options.per_second[kind];
+
+	return io_max && own ? min(io_max, own) : max(io_max, own);
+}
+
 /* Whoever waits is asked for again. */
 static void change(struct vm *vm)
 {
 	bool on = vm->drive_percent > 0;
 
 	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
-		on |= vm->io_max[kind] > 0;
+		on |= in_force(vm, kind) > 0;
 	store_once(&vm->limits->on, on);
 	__atomic_fetch_add(&vm->limits->generation, 1, __ATOMIC_SEQ_CST);
 	wake(vm);
 }
 
-void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
+static void apply(struct vm *vm)
 {
 	struct limits *limits = vm->limits;
 
-	if (!memcmp(vm->io_max, per_second, sizeof(vm->io_max)))
-		return;
-	memcpy(vm->io_max, per_second, sizeof(vm->io_max));
 	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++) {
-		store_once(&limits->rate[kind],
-			   per_second[kind] ? limit_rate(per_second[kind]) : 0);
+		uint64_t per_second = in_force(vm, kind);
+
+		store_once(&limits->rate[kind], per_second ? limit_rate(per_second) : 0);
 		store_once(&limits->paid[kind], 0);
 	}
 	change(vm);
+}
+
+void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
+{
+	memcpy(vm->options.per_second, per_second, sizeof(vm->options.per_second));
+	apply(vm);
+}
+
+void vm_limits_set_io_max(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
+{
+	if (!memcmp(vm->io_max, per_second, sizeof(vm->io_max)))
+		return;
+	memcpy(vm->io_max, per_second, sizeof(vm->io_max));
+	apply(vm);
 }
 
 void vm_limits_set_drive(struct vm *vm, double percent, const double ns[LIMIT_KINDS])
@@ -77,8 +98,8 @@ struct json_object *vm_limits_json(const struct vm *vm)
 		return NULL;
 	object = json_object_new_object();
 	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++)
-		if (vm->io_max[kind])
-			json_add_number(object, io_max_name(kind), vm->io_max[kind]);
+		if (in_force(vm, kind))
+			json_add_number(object, io_max_name(kind), in_force(vm, kind));
 	if (vm->drive_percent > 0)
 		json_object_object_add(object, "share", json_object_new_double(vm->drive_percent));
 	return object;

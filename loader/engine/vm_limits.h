@@ -12,13 +12,17 @@ struct vhost_queue;
 struct vm;
 
 /**
- * vm_limits_set() - limit a VM from now on
+ * vm_limits_set() - limit a VM from now on, as its operator wants it
  * @vm: the VM
  * @per_second: bytes and requests by enum limit_kind, 0 for no limit
  *
- * What was owed under other limits is forgotten, and queues that wait look again, within 0.1 s.
+ * The tighter one of each of these and of io.max is in force. What was owed under other limits is
+ * forgotten, and queues that wait look again, within 0.1 s.
  */
 void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS]);
+
+/* vm_limits_set_io_max() - likewise, as io.max of its cgroup has it */
+void vm_limits_set_io_max(struct vm *vm, const uint64_t per_second[LIMIT_KINDS]);
 
 /**
  * vm_limits_set_drive() - let a VM have that much of the drive's time from now on

@@ -94,7 +94,7 @@ static void take_limits(const struct cgroup_watch *watch)
 	log_info("limits by io.max for disk %u:%u: %s%s", major(vm->backend.disk_number),
 		 minor(vm->backend.disk_number), text,
 		 kernel_limits(vm) ? " of ours, the kernel keeps them" : "");
-	vm_limits_set(vm, per_second);
+	vm_limits_set_io_max(vm, per_second);
 }
 
 void cgroup_watch_moved(struct cgroup_watch *watch)

@@ -8,6 +8,7 @@
 #include "base/json_add.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "disk/io_max.h"
 
 #define DEFAULT_QUEUES	4
 #define DEFAULT_SPIN_US 32
@@ -26,6 +27,8 @@ enum option_key {
 	OPT_WORKERS,
 	OPT_CPU_LIST,
 	OPT_SPIN_US,
+	OPT_IOPS,
+	OPT_BW,
 	OPT_PIN_MEMORY,
 	OPT_ENGINE,
 	OPT_VCPU_DISPATCH,
@@ -73,6 +76,9 @@ static const struct argp_option rows[] = {
 	  "microseconds a worker looks for more work before it sleeps, at most; adapted to the "
 	  "load, 0 for never (32)",
 	  4 },
+	{ "iops", OPT_IOPS, "READS[:WRITES]", 0,
+	  "at most so many a second, or max; for writes as for reads when they are not named", 4 },
+	{ "bw", OPT_BW, "READS[:WRITES]", 0, "likewise bytes a second (K, M, G, T)", 4 },
 	{ "pin-memory", OPT_PIN_MEMORY, NULL, 0,
 	  "pin guest memory once, not for each request; never with a balloon, free page "
 	  "reporting or virtio-mem",
@@ -118,6 +124,15 @@ static int size(const struct argp_option *row, const char *text, uint64_t *ret_s
 		return wrong(why,
 			     "--%s %s: a number of bytes is wanted, a multiple of 512, such as 10G",
 			     row->name, text);
+	return 0;
+}
+
+static int limits(const struct argp_option *row, const char *text, bool bytes,
+		  uint64_t per_second[LIMIT_KINDS], char why[DISK_OPTION_WHY])
+{
+	if (io_max_pair(text, bytes, per_second))
+		return wrong(why, "--%s %s: READS or READS:WRITES a second is wanted, such as %s",
+			     row->name, text, bytes ? "200M:50M" : "5000 or max:1000");
 	return 0;
 }
 
@@ -187,6 +202,10 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 		return number(row, text, 1, VM_WORKERS_MAX, &vm->workers, why);
 	case OPT_SPIN_US:
 		return number(row, text, 0, VM_SPIN_US_MAX, &vm->spin_us, why);
+	case OPT_IOPS:
+		return limits(row, text, false, vm->per_second, why);
+	case OPT_BW:
+		return limits(row, text, true, vm->per_second, why);
 	case OPT_CPU_LIST:
 		options->cpu_count = parse_cpu_list(text, VM_WORKERS_MAX, vm->cpus);
 		if (options->cpu_count <= 0)

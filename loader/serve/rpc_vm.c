@@ -2,11 +2,13 @@
 #include "rpc_vm.h"
 
 #include <json.h>
+#include <string.h>
 
 #include "base/json_add.h"
 #include "base/rpc.h"
 #include "disk/io_max.h"
 #include "engine/steer.h"
+#include "engine/vm_limits.h"
 #include "engine/vm_share.h"
 #include "resize.h"
 #include "status.h"
@@ -32,10 +34,11 @@ static const struct {
 
 /* What `set` is to change. */
 struct changes {
-	bool has_engine, has_spin, has_switch;
+	bool has_engine, has_spin, has_switch, has_limits;
 	enum engine engine;
 	struct vhost_queue *queue; /* NULL: all */
 	uint32_t spin_us;
+	uint64_t per_second[LIMIT_KINDS];
 	int on[ARRAY_SIZE(switches)]; /* -1: as it is */
 };
 
@@ -92,6 +95,29 @@ static bool spin_param(struct json_object *params, struct changes *changes,
 	return false;
 }
 
+static bool limit_params(const struct vm *vm, struct json_object *params, struct changes *changes,
+			 struct rpc_answer *answer)
+{
+	static const char *const names[] = { "iops", "bw" };
+
+	memcpy(changes->per_second, vm->options.per_second, sizeof(changes->per_second));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct json_object *value;
+
+		if (!json_object_object_get_ex(params, names[i], &value))
+			continue;
+		changes->has_limits = true;
+		if (json_object_is_type(value, json_type_string) &&
+		    !io_max_pair(json_object_get_string(value), i == 1, changes->per_second))
+			continue;
+		rpc_fail(answer, RPC_INVALID_PARAMS,
+			 "params: \"%s\" is a text such as \"%s\" or \"max\"", names[i],
+			 i == 1 ? "200M:50M" : "5000:1000");
+		return false;
+	}
+	return true;
+}
+
 /* The queue that is named, or NULL for all. */
 static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_queue **ret_queue,
 			struct rpc_answer *answer)
@@ -115,18 +141,22 @@ static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_
 static bool changes_params(struct vm *vm, struct json_object *params, struct changes *changes,
 			   struct rpc_answer *answer)
 {
-	static const char *const known[] = { "engine",	    "queue",	 "spin_us", "moderation",
-					     "wake_halted", "placement", NULL };
+	static const char *const known[] = { "engine",	   "queue",	  "spin_us",
+					     "moderation", "wake_halted", "placement",
+					     "iops",	   "bw",	  NULL };
+	bool others;
 
 	if (!rpc_only_known(params, known, answer) || !engine_param(params, changes, answer) ||
 	    !queue_param(vm, params, &changes->queue, answer) ||
-	    !switch_params(params, changes, answer) || !spin_param(params, changes, answer))
+	    !switch_params(params, changes, answer) || !spin_param(params, changes, answer) ||
+	    !limit_params(vm, params, changes, answer))
 		return false;
-	if (changes->queue ? changes->has_engine && !changes->has_switch && !changes->has_spin
-			   : changes->has_engine || changes->has_switch || changes->has_spin)
+	others = changes->has_switch || changes->has_spin || changes->has_limits;
+	if (changes->queue ? changes->has_engine && !others : changes->has_engine || others)
 		return true;
 	rpc_fail(answer, RPC_INVALID_PARAMS,
-		 "params: \"engine\", a switch such as \"moderation\", or \"spin_us\" is wanted; "
+		 "params: \"engine\", a switch such as \"moderation\", \"spin_us\", \"iops\" or "
+		 "\"bw\" is wanted; "
 		 "of a \"queue\" alone, \"engine\"");
 	return false;
 }
@@ -153,6 +183,8 @@ static void method_set(void *target, struct json_object *params, struct rpc_answ
 			switches[i].set(vm, changes.on[i]);
 	if (changes.has_spin)
 		vm_set_spin_us(vm, changes.spin_us);
+	if (changes.has_limits)
+		vm_limits_set(vm, changes.per_second);
 	rpc_result(answer, json_object_new_object());
 }
 

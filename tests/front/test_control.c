@@ -233,7 +233,7 @@ static void refuses(void)
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": [1]}",
 		  "-32602", "named members" },
 		{ "set of nothing", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\"}",
-		  "-32602", "\"spin_us\" is wanted" },
+		  "-32602", "\"bw\" is wanted" },
 		{ "an unknown engine",
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"engine\": \"x\"}}",
@@ -246,6 +246,14 @@ static void refuses(void)
 		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", "
 		  "\"params\": {\"spin_us\": 1000001}}",
 		  "-32602", "from 0 to 1000000" },
+		{ "no limit",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": {\"iops\": "
+		  "5}}",
+		  "-32602", "\"5000:1000\"" },
+		{ "a limit of nothing",
+		  "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"set\", \"params\": {\"bw\": "
+		  "\"0\"}}",
+		  "-32602", "\"200M:50M\"" },
 		{ "trace of nothing", "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"trace\"}",
 		  "-32602", "\"every\" is a number" },
 		{ "trace of less than every request",
@@ -458,6 +466,17 @@ static void commands(void)
 			   json_object_object_get(json_object_object_get(all, "placement"), "on")),
 	   "they are so");
 	json_object_put(all);
+	ok(!command("set --iops 5000:1000 --bw max:2M", text, sizeof(text)),
+	   "nvring set for limits");
+	ok(!command("status", text, sizeof(text)) &&
+		   strstr(text, "\n  limits    wbps 2097152 riops 5000 wiops 1000\n"),
+	   "status has them");
+	ok(!command("set --bw max", text, sizeof(text)) &&
+		   !command("set --iops max", text, sizeof(text)),
+	   "nvring set for none");
+	ok(!command("status", text, sizeof(text)) && !strstr(text, "  limits "), "there are none");
+	ok(command("set --iops 0", text, sizeof(text)) == 2 && strstr(text, "READS:WRITES"),
+	   "nvring set for a limit of nothing: %s", strtok(text, "\n"));
 	ok(!command("set --engine worker", text, sizeof(text)), "nvring set for all queues");
 	all = status();
 	ok(member_is(all, "engine", "worker") && member_is(queue_of(all, 0), "engine", "worker"),

@@ -58,12 +58,69 @@ static void other_disks_and_nonsense(void **state)
 	}
 }
 
+static void pairs(void **state)
+{
+	uint64_t per_second[LIMIT_KINDS] = { 0 };
+
+	(void)state;
+	assert_int_equal(io_max_pair("5000", false, per_second), 0);
+	assert_int_equal(per_second[LIMIT_READS], 5000);
+	assert_int_equal(per_second[LIMIT_WRITES], 5000);
+	assert_int_equal(io_max_pair("200M:1", true, per_second), 0);
+	assert_int_equal(per_second[LIMIT_READ_BYTES], 200 << 20);
+	assert_int_equal(per_second[LIMIT_WRITE_BYTES], 1);
+	assert_int_equal(io_max_pair("max:7", false, per_second), 0);
+	assert_int_equal(per_second[LIMIT_READS], 0);
+	assert_int_equal(per_second[LIMIT_WRITES], 7);
+	assert_int_equal(io_max_pair("max", true, per_second), 0);
+	assert_int_equal(per_second[LIMIT_READ_BYTES], 0);
+	assert_int_equal(per_second[LIMIT_WRITE_BYTES], 0);
+	assert_int_equal(per_second[LIMIT_WRITES], 7);
+}
+
+static void no_pairs(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"0",
+		"5:",
+		":5",
+		"5:0",
+		"-1",
+		"5 ",
+		"5K",
+		"5:6:7",
+		"maxx",
+		"4294967296",
+		"max:",
+		"5;6",
+		" 5:6",
+		"0x5:6",
+		"5.5",
+		"99999999999999999999:1",
+		"00000000000000000000000000000000000000000000000000000000000000005",
+	};
+	uint64_t per_second[LIMIT_KINDS] = { 1, 2, 3, 4 };
+	static const uint64_t same[LIMIT_KINDS] = { 1, 2, 3, 4 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_not_equal(io_max_pair(texts[i], false, per_second), 0);
+		assert_memory_equal(per_second, same, sizeof(same));
+	}
+	assert_int_not_equal(io_max_pair("5X", true, per_second), 0);
+	assert_int_not_equal(io_max_pair("5M:16777216T", true, per_second), 0);
+	assert_memory_equal(per_second, same, sizeof(same));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_of_the_disk),
 		cmocka_unit_test(the_tightest_of_all),
 		cmocka_unit_test(other_disks_and_nonsense),
+		cmocka_unit_test(pairs),
+		cmocka_unit_test(no_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
