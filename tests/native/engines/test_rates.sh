@@ -34,10 +34,6 @@ unlimited() {
 
 limits() { build/nvring set --control "$control" "$@"; }
 
-for wrong in --iops=0 --iops=many --iops=5:6:7 --bw=5X --bw=1M:; do
-	build/nvring serve --socket "$socket" --null 64M $wrong >"$dir/said" 2>&1
-	ok $(($? == 0)) "refused: $(head -n 1 "$dir/said")"
-done
 daemon_start --null 64M --queues 2 --control "$control" --iops 500:300
 does 500 "reads, of 500 a second"
 does 300 "writes, of 300" --rw randwrite
@@ -55,4 +51,8 @@ does 800 "reads, of 800"
 unlimited "writes" --rw randwrite
 daemon_end
 ok $? "the daemon ends well"
+for wrong in --iops=0 --iops=many --iops=5:6:7 --bw=5X --bw=1M:; do
+	build/nvring serve --socket "$socket" --null 64M $wrong >"$dir/said" 2>&1
+	ok $(($? == 0)) "refused: $(head -n 1 "$dir/said")"
+done
 tap_done
