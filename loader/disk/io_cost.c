@@ -2,43 +2,18 @@
 #include "io_cost.h"
 
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "base/util.h"
+#include "io_line.h"
 
 #define NS_PER_S   1e9
 #define WEIGHT_MAX 10000
-
-/* What is behind "MAJ:MIN " of a disk, or NULL. */
-static const char *behind_disk(const char *line, dev_t *ret_disk)
-{
-	unsigned int number_major, number_minor;
-	int end = 0;
-
-	if (sscanf(line, "%u:%u %n", &number_major, &number_minor, &end) != 2 || !end)
-		return NULL;
-	*ret_disk = makedev(number_major, number_minor);
-	return line + end;
-}
-
-/* The text of "NAME=TEXT" among words, or NULL. */
-static const char *text_of(const char *words, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (const char *word = words; *word; word += strspn(word, " \n")) {
-		if (!strncmp(word, name, length) && word[length] == '=')
-			return word + length + 1;
-		word += strcspn(word, " \n");
-	}
-	return NULL;
-}
 
 /* The number of "NAME=NUMBER", or @otherwise. Decimals are as the kernel writes them, with a point;
  * the daemon never sets a locale. */
 static double number_of(const char *words, const char *name, double otherwise)
 {
-	const char *text = text_of(words, name);
+	const char *text = io_line_text(words, name);
 	double number;
 	char *end;
 
@@ -51,7 +26,7 @@ static double number_of(const char *words, const char *name, double otherwise)
 bool io_cost_qos_line(const char *line, struct io_cost *ret_cost)
 {
 	struct io_cost cost = { 0 };
-	const char *words = behind_disk(line, &cost.disk);
+	const char *words = io_line_words(line, &cost.disk);
 	double least, most;
 
 	if (!words)
@@ -74,8 +49,8 @@ void io_cost_model_line(const char *line, struct io_cost *cost)
 		{ "wbps", "wrandiops", LIMIT_WRITE_BYTES, LIMIT_WRITES },
 	};
 	dev_t disk = 0;
-	const char *words = behind_disk(line, &disk),
-		   *model = words ? text_of(words, "model") : NULL;
+	const char *words = io_line_words(line, &disk),
+		   *model = words ? io_line_text(words, "model") : NULL;
 
 	if (disk != cost->disk || !model || strncmp(model, "linear", strlen("linear")) != 0)
 		return;
@@ -108,7 +83,7 @@ void io_weight_line(const char *line, dev_t disk, uint32_t *weight)
 {
 	unsigned int number = 0;
 	dev_t of = 0;
-	const char *rest = behind_disk(line, &of);
+	const char *rest = io_line_words(line, &of);
 
 	if (rest ? of != disk || sscanf(rest, "%u", &number) != 1
 		 : sscanf(line, "default %u", &number) != 1)

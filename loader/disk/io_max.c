@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "io_max.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "base/cgroup.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "io_line.h"
 
 static const char *const names[LIMIT_KINDS] = {
 	[LIMIT_READ_BYTES] = "rbps",
@@ -21,33 +22,22 @@ const char *io_max_name(enum limit_kind kind)
 	return names[kind];
 }
 
-/* "NAME=NUMBER" or "NAME=max" */
-static void take_word(const char *word, uint64_t per_second[LIMIT_KINDS])
+void io_max_line(const char *line, dev_t disk, uint64_t per_second[LIMIT_KINDS])
 {
-	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++) {
-		size_t length = strlen(names[kind]);
-		uint64_t number;
+	dev_t of = 0;
+	const char *words = io_line_words(line, &of);
 
-		if (strncmp(word, names[kind], length) != 0 || word[length] != '=')
-			continue;
-		number = strtoull(word + length + 1, NULL, 10); /* "max" is 0 */
+	if (!words || of != disk)
+		return;
+	for (uint32_t kind = 0; kind < LIMIT_KINDS; kind++) {
+		const char *text = io_line_text(words, names[kind]);
+		uint64_t number = 0; /* as of "max" */
+
+		if (text && isdigit((unsigned char)*text))
+			number = strtoull(text, NULL, 10);
 		if (number && (!per_second[kind] || number < per_second[kind]))
 			per_second[kind] = number;
 	}
-}
-
-void io_max_line(const char *line, dev_t disk, uint64_t per_second[LIMIT_KINDS])
-{
-	unsigned int number_major, number_minor;
-	char words[256], *rest;
-	int end = 0;
-
-	if (sscanf(line, "%u:%u%n", &number_major, &number_minor, &end) != 2 ||
-	    makedev(number_major, number_minor) != disk)
-		return;
-	snprintf(words, sizeof(words), "%s", line + end);
-	for (char *word = strtok_r(words, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
-		take_word(word, per_second);
 }
 
 /* A cgroup has the file while the io controller is enabled for it. */

@@ -61,8 +61,6 @@ void vm_limits_set(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
 
 void vm_limits_set_io_max(struct vm *vm, const uint64_t per_second[LIMIT_KINDS])
 {
-	if (!memcmp(vm->io_max, per_second, sizeof(vm->io_max)))
-		return;
 	memcpy(vm->io_max, per_second, sizeof(vm->io_max));
 	apply(vm);
 }

@@ -4,10 +4,10 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/sysmacros.h>
 
 #include "base/cgroup.h"
+#include "base/inotify.h"
 #include "base/log.h"
 #include "manager.h"
 #include "share_member.h"
@@ -222,15 +222,13 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	return sd_event_source_set_enabled(source, share->count ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-/* An event says no more than to look again, and how often it came is all the same. */
+/* An event says no more than to look again. */
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *data)
 {
-	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 	struct share *share = data;
 
 	(void)source, (void)events;
-	while (read(fd, buffer, sizeof(buffer)) > 0)
-		;
+	inotify_drain(fd);
 	share->ticks = 0;
 	sd_event_source_set_time_relative(share->timer, 0);
 	return sd_event_source_set_enabled(share->timer, SD_EVENT_ON);

@@ -8,12 +8,12 @@
 
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/sysmacros.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/cgroup.h"
 #include "base/cgroup_member.h"
+#include "base/inotify.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "disk/io_max.h"
@@ -25,15 +25,6 @@ struct cgroup_watch {
 	int fd; /* inotify */
 	sd_event_source *source;
 };
-
-/* Events are many or few: they all mean the same. */
-static void drain(int fd)
-{
-	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-
-	while (read(fd, events, sizeof(events)) > 0)
-		;
-}
 
 static int watch_file(const struct cgroup_watch *watch, uint32_t level, const char *name)
 {
@@ -108,7 +99,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t events, void *dat
 	struct cgroup_watch *watch = data;
 
 	(void)events;
-	drain(fd);
+	inotify_drain(fd);
 	if (!cgroup_gone(watch->vm->cgroup)) {
 		watch_limits(watch);
 		take_limits(watch);
