@@ -317,15 +317,17 @@ static void report(double seconds, uint64_t server_ns, uint64_t client_ns)
 		kicks += front.queue[i].kicks;
 		interrupts += front.queue[i].interrupts;
 	}
-	printf(settings.json
-		       ? "{\"iops\": %.0f, \"mean_us\": %.2f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
-			 "\"p999_us\": %.2f, \"kicks\": %.4f, \"interrupts\": %.4f, "
-			 "\"server_us\": %.3f, \"client_us\": %.3f, \"errors\": %.0f}\n"
-		       : "iops %.0f mean %.2f us p50 %.2f p99 %.2f p99.9 %.2f | per request: kicks "
-			 "%.4f interrupts %.4f server %.3f us client %.3f us | errors %.0f\n",
-	       (double)done / seconds, (double)latency_sum / n / 1000, percentile(0.5),
-	       percentile(0.99), percentile(0.999), (double)kicks / n, (double)interrupts / n,
-	       (double)server_ns / n / 1000, (double)client_ns / n / 1000, (double)errors);
+	printf(settings.json ? "{\"requests\": %.0f, \"iops\": %.0f, \"mean_us\": %.2f, "
+			       "\"p50_us\": %.2f, \"p99_us\": %.2f, "
+			       "\"p999_us\": %.2f, \"kicks\": %.4f, \"interrupts\": %.4f, "
+			       "\"server_us\": %.3f, \"client_us\": %.3f, \"errors\": %.0f}\n"
+			     : "requests %.0f iops %.0f mean %.2f us p50 %.2f p99 %.2f p99.9 %.2f "
+			       "| per request: kicks "
+			       "%.4f interrupts %.4f server %.3f us client %.3f us | errors %.0f\n",
+	       (double)done, (double)done / seconds, (double)latency_sum / n / 1000,
+	       percentile(0.5), percentile(0.99), percentile(0.999), (double)kicks / n,
+	       (double)interrupts / n, (double)server_ns / n / 1000, (double)client_ns / n / 1000,
+	       (double)errors);
 }
 
 enum key {
