@@ -10,25 +10,18 @@
  * and buffers registered once, one look at the clock a turn. Jobs share the depth; job N stays on
  * CPU N, so with as many virtqueues as CPUs it has one of its own. Static, for any guest.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define BLOCK_BYTES   4096U
 #define DEPTH_MAX     1024U
-#define JOBS_MAX      64U
 #define SAMPLES_MAX   (1U << 19) /* a job ends early rather than lose one */
 #define WARM_UP_SHARE 8		 /* of the time, before what counts */
-#define RANDOM_SEED   0x9E3779B97F4A7C15ULL
 
 struct request {
 	void *buffer;
@@ -56,20 +49,9 @@ static struct {
 	pthread_barrier_t start;
 } load;
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static uint64_t next_block(struct job *job)
 {
-	job->random ^= job->random << 13;
-	job->random ^= job->random >> 7;
-	job->random ^= job->random << 17;
-	return job->random % load.blocks;
+	return next_random(&job->random) % load.blocks;
 }
 
 static void start_request(struct job *job, uint32_t slot, uint64_t time)
@@ -168,11 +150,8 @@ static void run(struct job *job)
 static void *job_main(void *argument)
 {
 	struct job *job = argument;
-	cpu_set_t cpus;
 
-	CPU_ZERO(&cpus);
-	CPU_SET(job->index, &cpus);
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	stay_on(job->index);
 	job->err = open_job(job);
 	pthread_barrier_wait(&load.start);
 	if (!job->err)
@@ -223,7 +202,7 @@ static int report(struct job *const *jobs)
 
 static int run_jobs(uint32_t depth)
 {
-	struct job *jobs[JOBS_MAX + 1] = { NULL };
+	struct job *jobs[TOOL_JOBS_MAX + 1] = { NULL };
 	uint32_t all = load.jobs + !!load.beside;
 	int err = 0;
 
@@ -234,7 +213,7 @@ static int run_jobs(uint32_t depth)
 			return 1;
 		jobs[i]->index = i;
 		jobs[i]->depth = i < load.jobs ? depth / load.jobs : load.beside;
-		jobs[i]->random = RANDOM_SEED * (i + 1);
+		jobs[i]->random = TOOL_MIX * (i + 1);
 		if (pthread_create(&jobs[i]->thread, NULL, job_main, jobs[i]) != 0)
 			return 1;
 	}
@@ -246,18 +225,6 @@ static int run_jobs(uint32_t depth)
 		}
 	}
 	return err || report(jobs);
-}
-
-static uint32_t number(const char *text, uint32_t most)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || !value || value > most) {
-		fprintf(stderr, "load: %s is not a number from 1 to %u\n", text, most);
-		exit(2);
-	}
-	return (uint32_t)value;
 }
 
 int main(int argc, char **argv)
@@ -276,7 +243,7 @@ int main(int argc, char **argv)
 		load.beside = number(beside + 1, DEPTH_MAX);
 	}
 	depth = number(argv[3], DEPTH_MAX);
-	load.jobs = number(argv[4], depth < JOBS_MAX ? depth : JOBS_MAX);
+	load.jobs = number(argv[4], depth < TOOL_JOBS_MAX ? depth : TOOL_JOBS_MAX);
 	load.duration = number(argv[5], 3600000) * 1000000ULL;
 	load.fd = open(argv[1], (load.write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	bytes = load.fd < 0 ? -1 : lseek(load.fd, 0, SEEK_END);

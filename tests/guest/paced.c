@@ -10,26 +10,18 @@
  * were written once, a line "begins" is printed; SIGTERM ends it: all are read once more, and the
  * last line says what was found. Static, for any guest.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define BLOCK_BYTES 4096U
 #define BLOCKS	    64U /* of each job */
 #define WORDS	    (BLOCK_BYTES / sizeof(uint64_t))
-#define JOBS_MAX    64U
 #define PACE_MAX    100000U
-#define SECOND_NS   1000000000ULL
-#define CATCH_UP_NS (SECOND_NS / 2)
-#define MIX	    0x9E3779B97F4A7C15ULL /* odd, with its bits all over: no two blocks look alike */
+#define CATCH_UP_NS (TOOL_SECOND_NS / 2)
 
 struct job {
 	pthread_t thread;
@@ -54,28 +46,12 @@ static void on_stop(int signal)
 	stopped = 1;
 }
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
-}
-
 static void sleep_until(uint64_t ns)
 {
-	struct timespec time = { .tv_sec = (time_t)(ns / SECOND_NS),
-				 .tv_nsec = (long)(ns % SECOND_NS) };
+	struct timespec time = { .tv_sec = (time_t)(ns / TOOL_SECOND_NS),
+				 .tv_nsec = (long)(ns % TOOL_SECOND_NS) };
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
-}
-
-static uint64_t next_random(struct job *job)
-{
-	job->random ^= job->random << 13;
-	job->random ^= job->random >> 7;
-	job->random ^= job->random << 17;
-	return job->random;
 }
 
 static off_t offset_of(const struct job *job, uint32_t block)
@@ -83,10 +59,10 @@ static off_t offset_of(const struct job *job, uint32_t block)
 	return ((off_t)job->index * BLOCKS + block) * BLOCK_BYTES;
 }
 
-/* What the first word of a block is; the others count up from it. */
+/* What the first word of a block is, no two alike; the others count up from it. */
 static uint64_t first_word(const struct job *job, uint32_t block)
 {
-	return ((uint64_t)offset_of(job, block) << 20 | job->version[block]) * MIX;
+	return ((uint64_t)offset_of(job, block) << 20 | job->version[block]) * TOOL_MIX;
 }
 
 static void failed(struct job *job, const char *what, uint32_t block, ssize_t got)
@@ -135,7 +111,7 @@ static void run(struct job *job)
 	uint64_t next = now();
 
 	while (!stopped) {
-		uint64_t dice = next_random(job) >> 32;
+		uint64_t dice = next_random(&job->random) >> 32;
 
 		if (dice & 1)
 			read_block(job, (uint32_t)(dice >> 1) % BLOCKS);
@@ -151,11 +127,8 @@ static void run(struct job *job)
 static void *job_main(void *argument)
 {
 	struct job *job = argument;
-	cpu_set_t cpus;
 
-	CPU_ZERO(&cpus);
-	CPU_SET(job->index, &cpus);
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	stay_on(job->index);
 	for (uint32_t block = 0; block < BLOCKS; block++)
 		write_block(job, block);
 	if (pthread_barrier_wait(&paced.written) != 0) { /* one of them alone */
@@ -185,7 +158,7 @@ static int report(struct job *const *jobs, uint32_t count)
 
 static int run_jobs(uint32_t count)
 {
-	struct job *jobs[JOBS_MAX] = { NULL };
+	struct job *jobs[TOOL_JOBS_MAX] = { NULL };
 
 	pthread_barrier_init(&paced.written, NULL, count);
 	for (uint32_t i = 0; i < count; i++) {
@@ -193,7 +166,7 @@ static int run_jobs(uint32_t count)
 		if (!jobs[i])
 			return 1;
 		jobs[i]->index = i;
-		jobs[i]->random = MIX * (i + 1);
+		jobs[i]->random = TOOL_MIX * (i + 1);
 		jobs[i]->words = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
 		if (!jobs[i]->words ||
 		    pthread_create(&jobs[i]->thread, NULL, job_main, jobs[i]) != 0)
@@ -204,18 +177,6 @@ static int run_jobs(uint32_t count)
 	return report(jobs, count);
 }
 
-static uint32_t number(const char *text, uint32_t most)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || !value || value > most) {
-		fprintf(stderr, "paced: %s is not a number from 1 to %u\n", text, most);
-		exit(2);
-	}
-	return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
 	uint32_t jobs;
@@ -224,8 +185,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: paced DEVICE JOBS PACE\n");
 		return 2;
 	}
-	jobs = number(argv[2], JOBS_MAX);
-	paced.turn_ns = SECOND_NS / number(argv[3], PACE_MAX);
+	jobs = number(argv[2], TOOL_JOBS_MAX);
+	paced.turn_ns = TOOL_SECOND_NS / number(argv[3], PACE_MAX);
 	paced.fd = open(argv[1], O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (paced.fd < 0 || lseek(paced.fd, 0, SEEK_END) < (off_t)jobs * BLOCKS * BLOCK_BYTES) {
 		fprintf(stderr, "paced: %s: no disk, or too small a one\n", argv[1]);

@@ -59,6 +59,19 @@ initramfs_modules() {
 	depmod -b "$tree" "$version"
 }
 
+# initramfs_guest TREE KERNEL "MODULE..." JOB-FILE...: what a guest runs (tests/guest/init), and its modules.
+initramfs_guest() {
+	local tree=$1 kernel=$2 modules=$3
+
+	shift 3
+	# shellcheck disable=SC2086 # modules are words
+	initramfs_modules "$tree" "$kernel" $modules
+	install -m 755 tests/guest/init "$tree/init"
+	install -D -t "$tree/guest" tests/guest/job
+	install -D -m 644 -t "$tree/guest/jobs" "$@"
+	echo "$modules" >"$tree/guest/modules"
+}
+
 # initramfs_pack TREE FILE: uncompressed, for the same reason.
 initramfs_pack() {
 	(cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0) >"$2.tmp"

@@ -7,8 +7,8 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/cgroup.sh
 . tests/lib/nvme.sh
-cgroups=/sys/fs/cgroup
 home=$cgroups/system # the manager's
 controllers='+cpu +memory +io +pids'
 guest_bytes=$((32 << 20)) # a front-end's memory
@@ -18,11 +18,8 @@ disk=/dev/nvme$(namespace 512)
 
 # begin: a front-end that verifies
 begin() {
-	(
-		echo $BASHPID >"$vm/qemu/cgroup.procs"
-		exec build/tests/front/steady --socket "$run/vm/$engine/disk.sock" --image "$disk" \
-			--offset $((first * 512)) --size 8M --queues 2
-	) >"$dir/$engine.json" &
+	in_cgroup "$engine/qemu" build/tests/front/steady --socket "$run/vm/$engine/disk.sock" --image "$disk" \
+		--offset $((first * 512)) --size 8M --queues 2 >"$dir/$engine.json" &
 	front[$engine]=$!
 	fronts+=($!)
 	await more_requests 100

@@ -9,27 +9,21 @@ cd /tree
 PATH=/tree/.cache/sysroot/usr/sbin:$PATH
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/cgroup.sh
 . tests/lib/guest.sh
 . tests/lib/nvme.sh
 . tests/lib/qmp.sh
+. tests/lib/rates.sh
 . tests/lib/status.sh
 run=/run/nvring # as it is by default, with pins
 status_of=(c --runtime-dir $run)
-cgroups=/sys/fs/cgroup
 pins=/sys/fs/bpf/nvring
 names=(a b c)
 second=65536 # where b's blocks of 512 bytes begin
 declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second
-declare -A from=() to=()
 declare -A guests=() typed=() # processes, and descriptors for what is typed there
 
 small=/dev/nvme$(namespace 512) large=/dev/nvme$(namespace 4096)
-
-# in_cgroup NAME COMMAND...: there
-in_cgroup() {
-	echo $BASHPID >"$cgroups/$1/cgroup.procs"
-	exec "${@:2}"
-}
 
 # begin NAME: its guest
 begin() {
@@ -55,36 +49,6 @@ guest_end() {
 	echo end >&"${typed[$1]}"
 	wait "$guest"
 	guest_points "$guest_log"
-}
-
-# sample NAME: "TIME REQUESTS READS", ns, so far
-sample() {
-	nv status "$1" --json | jq -r '[.now_ns, ([.queues[].counters.completed] | add),
-		([.queues[].latency.read.count] | add)] | @tsv'
-}
-
-# window SECONDS NAME...: measure them
-window() {
-	local name
-
-	for name in "${@:2}"; do
-		from[$name]=$(sample "$name")
-	done
-	sleep "$1"
-	for name in "${@:2}"; do
-		to[$name]=$(sample "$name")
-	done
-}
-
-# rate NAME, reads NAME: thousandths of a request, of a read, a second in the last window
-rate() {
-	set -- ${from[$1]} ${to[$1]}
-	echo $((($5 - $2) * 1000000000000 / ($4 - $1)))
-}
-
-reads() {
-	set -- ${from[$1]} ${to[$1]}
-	echo $((($6 - $3) * 1000000000000 / ($4 - $1)))
 }
 
 # limited SECONDS WANTED WHAT: a keeps to so many reads a second, to 5%, and b and c do as many as

@@ -4,10 +4,10 @@
 set -u
 cd /tree
 . tests/lib/tap.sh
+. tests/lib/cgroup.sh
 . tests/lib/nvme.sh
 engines=("$@")
 dir=$(mktemp -d)
-cgroups=/sys/fs/cgroup
 blocks=65536 # of 512 bytes, for each
 declare -A daemon=() load=() cgroup=() from=() to=() cpu_from=() cpu_to=()
 trap 'kill -KILL "${daemon[@]}" "${load[@]}" 2>/dev/null' EXIT
@@ -38,10 +38,8 @@ part() {
 
 # load NAME OPTION...: a front-end in its cgroup
 load() {
-	(
-		echo $BASHPID >"$cgroups/${cgroup[$1]}/cgroup.procs"
-		exec build/tests/front/loadgen --socket "$dir/$1" --sleep --event-idx "${@:2}"
-	) >"$dir/$1.load" 2>&1 &
+	in_cgroup "${cgroup[$1]}" build/tests/front/loadgen --socket "$dir/$1" --sleep --event-idx "${@:2}" \
+		>"$dir/$1.load" 2>&1 &
 	load[$1]=$!
 }
 

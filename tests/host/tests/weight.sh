@@ -6,13 +6,14 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/manager.sh
+. tests/lib/cgroup.sh
 . tests/lib/nvme.sh
-cgroups=/sys/fs/cgroup
+. tests/lib/rates.sh
 names=(loop poller worker)
 blocks=65536 # of 512 bytes, for each
 model=900    # random reads of 4 KiB a second that the drive is said to do
 part=0
-declare -A from=() to=() load=() cgroup=([loop]=slice/loop [poller]=slice/poller [worker]=worker)
+declare -A load=() cgroup=([loop]=slice/loop [poller]=slice/poller [worker]=worker)
 
 disk=$(namespace 512)
 number=$(cat "/sys/class/block/nvme$disk/dev")
@@ -22,39 +23,15 @@ load() {
 	local name
 
 	for name in "$@"; do
-		(
-			echo $BASHPID >"$cgroups/${cgroup[$name]}/cgroup.procs"
-			exec build/tests/front/loadgen --socket "$run/vm/$name/disk.sock" --sleep --event-idx \
-				--depth 16 --queues 2 --seconds 300
-		) >"$dir/$name.load" 2>&1 &
+		in_cgroup "${cgroup[$name]}" build/tests/front/loadgen --socket "$run/vm/$name/disk.sock" \
+			--sleep --event-idx --depth 16 --queues 2 --seconds 300 >"$dir/$name.load" 2>&1 &
 		load[$name]=$!
 		fronts+=($!)
 	done
 }
 
-# window SECONDS: measure all
-window() {
-	local name
-
-	for name in "${names[@]}"; do
-		from[$name]=$(sample "$name")
-	done
-	sleep "$1"
-	for name in "${names[@]}"; do
-		to[$name]=$(sample "$name")
-	done
-}
-
-# sample NAME: "TIME COMPLETED", ns, and requests
-sample() {
-	nv status "$1" --json | jq -r '[.now_ns, ([.queues[].counters.completed] | add)] | @tsv'
-}
-
-# rate NAME: requests a second in the last window
-rate() {
-	set -- ${from[$1]} ${to[$1]}
-	echo $((($4 - $2) * 1000000000 / ($3 - $1)))
-}
+# does NAME: whole requests a second in the last window
+does() { echo $(($(rate "$1") / 1000)); }
 
 # near GOT WANTED: within 10%
 near() { [ $(($1 * 100)) -ge $(($2 * 90)) ] && [ $(($1 * 100)) -le $(($2 * 110)) ]; }
@@ -67,19 +44,19 @@ shares() {
 	local -A want=([loop]=$3 [poller]=$4 [worker]=$5)
 
 	for try in 1 2 3 4; do
-		window "$1"
+		window "$1" "${names[@]}"
 		slow='' sum=0
 		for name in "${names[@]}"; do
-			[ $(($(rate $name) * 100)) -ge $((want[$name] * 90)) ] || slow+=" $name"
-			sum=$((sum + $(rate $name)))
+			[ $(($(does $name) * 100)) -ge $((want[$name] * 90)) ] || slow+=" $name"
+			sum=$((sum + $(does $name)))
 		done
 		[ -n "$slow" ] && [ $((sum * 100)) -le $((all * 110)) ] && [ $try != 4 ] || break
-		diag "$2: too slow, once more:$slow; $(for name in "${names[@]}"; do rate $name; done | xargs)"
+		diag "$2: too slow, once more:$slow; $(for name in "${names[@]}"; do does $name; done | xargs)"
 	done
 	for name in "${names[@]}"; do
-		near "$(rate $name)" "${want[$name]}"
-		ok $? "$2: $name does $(rate $name) requests a second, ${want[$name]} wanted"
-		[ "$(rate $name)" != 0 ] || diag "$(nv status "$name")" "$(cat "$dir/$name.load")"
+		near "$(does $name)" "${want[$name]}"
+		ok $? "$2: $name does $(does $name) requests a second, ${want[$name]} wanted"
+		[ "$(does $name)" != 0 ] || diag "$(nv status "$name")" "$(cat "$dir/$name.load")"
 	done
 	near $sum $all
 	ok $? "$2: together $sum, $all wanted"
@@ -98,9 +75,9 @@ unlimited() {
 	for name in "$@"; do
 		check "$what: $name has no share" await shared "$name" 0
 	done
-	window 3
+	window 3 "$@"
 	for name in "${names[@]}"; do
-		sum=$((sum + $(rate $name)))
+		sum=$((sum + $(does $name)))
 	done
 	ok $((sum < model * 3 / 2)) "$what: all together do $sum requests a second"
 }
