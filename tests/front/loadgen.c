@@ -252,6 +252,8 @@ static void wait_any(struct stream *streams)
 	struct timespec limit = { .tv_sec = 5 };
 	uint64_t first = UINT64_MAX, now = now_ns();
 	eventfd_t value;
+	bool timed;
+	int ready;
 
 	for (uint32_t i = 0; i < settings.queues; i++) {
 		struct front_queue *queue = streams[i].queue;
@@ -265,11 +267,16 @@ static void wait_any(struct stream *streams)
 		if (settings.rate > 0 && streams[i].free_count && streams[i].next_due < first)
 			first = streams[i].next_due;
 	}
-	if (first != UINT64_MAX) {
-		limit.tv_sec = 0;
-		limit.tv_nsec = first > now ? (long)(first - now) : 0;
+	timed = first != UINT64_MAX;
+	if (timed) {
+		first = first > now ? first - now : 0;
+		limit.tv_sec = (time_t)(first / 1000000000);
+		limit.tv_nsec = (long)(first % 1000000000);
 	}
-	if (!ppoll(fds, settings.queues, &limit, NULL) && first == UINT64_MAX)
+	ready = ppoll(fds, settings.queues, &limit, NULL);
+	if (ready < 0 && errno != EINTR)
+		die("ppoll: %s", strerror(errno));
+	if (!ready && !timed)
 		die("no interrupt in 5 s with requests in flight");
 	for (uint32_t i = 0; i < settings.queues; i++) {
 		if (!(fds[i].revents & POLLIN))
