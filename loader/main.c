@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* nvring: block I/O for KVM guests on NVMe SSDs. Finds the subcommand and runs it. */
 #include <argp.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -43,6 +44,12 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : NULL;
 
 	argp_err_exit_status = 2; /* misuse leaves the same status wherever it is found */
+	/*
+	 * Loading BPF takes several times the kernel's BTF, 5 MiB each. glibc raises its threshold
+	 * for mapping memory with the first one that is freed, and keeps a hole in the heap for as
+	 * long as the VM runs; set by hand, it stays, and all of it goes back to the kernel.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	if (!name) {
 		usage(stderr);
 		return 2;
