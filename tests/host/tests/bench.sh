@@ -19,6 +19,7 @@ sides="iothread mapping qsd worker poller loop"
 loads="read-1 read-4 read-32 read-128 write-1 write-4 write-32 write-128 read-32x2 read-1+64"
 counted="read-1 read-32"
 rounds=5 milliseconds=1500
+drives=nvme # or null_blk, which takes no time
 
 for setting in "$@"; do
 	declare "${setting%%=*}=${setting#*=}"
@@ -46,12 +47,13 @@ measure_plain() {
 	build/nvring set --control "$dir/$1.control" --moderation on
 }
 
-# ceiling LOAD ROUND: the host itself on a drive, by passthrough
+# ceiling LOAD ROUND: the host itself on a drive, by passthrough where that can be
 ceiling() {
-	local depth=${1#*-} out
+	local depth=${1#*-} out engine=(--ioengine=io_uring_cmd --cmd_type=nvme)
 
-	out=$(taskset -c 1 fio --name=ceiling --filename="/dev/ng${side_drive[ceiling]}" \
-		--ioengine=io_uring_cmd --cmd_type=nvme --rw="rand${1%-*}" --bs=4k --iodepth="$depth" \
+	[ "$drives" = nvme ] || engine=(--ioengine=io_uring --direct=1)
+	out=$(taskset -c 1 fio --name=ceiling --filename="$(side_device ceiling)" \
+		"${engine[@]}" --rw="rand${1%-*}" --bs=4k --iodepth="$depth" \
 		--fixedbufs --registerfiles --norandommap --time_based --runtime="${milliseconds}ms" \
 		--thread --output-format=json 2>&1) || { echo "note ceiling: ${out:0:200}"; return; }
 	jq -r --arg key "row ceiling $1 $2" --arg mode "${1%-*}" '.jobs[0][$mode] |
@@ -60,7 +62,7 @@ ceiling() {
 		.clat_ns.percentile["99.000000"] / 1000) requests=\(.total_ios)"' <<<"$out"
 }
 
-sides_find_drives
+sides_find_drives "$drives"
 for side in $sides; do
 	side_start "$side" || echo "side $side - ${side_why:-it does not start}"
 done

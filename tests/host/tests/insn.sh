@@ -67,7 +67,7 @@ count_side() {
 }
 
 marks=$(marks)
-sides_find_drives
+sides_find_drives nvme
 for side in $sides; do
 	for spin in $spins; do
 		case $spin in

@@ -58,7 +58,7 @@ kill -TERM "${side_pid[states]}"
 
 # A guest whose first vCPU has CPU 0, the second CPU 1; BPF serves it where the scheduler likes.
 drive=$(namespace 512)
-side_drive[guest]=$drive
+side_drive[guest]=nvme$drive
 server_start() {
 	serve "$1" --name "$1" --device "/dev/ng$drive" --engine "$engine" --queues 2 --placement off
 }

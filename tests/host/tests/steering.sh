@@ -32,7 +32,7 @@ done
 # server_start SIDE: in place of that of sides.sh
 server_start() {
 	build/nvring serve --socket "$dir/$1.socket" --control "$dir/$1.control" --name steering \
-		--device "/dev/ng${side_drive[$1]}" --engine "$1" --queues 2 2>>"/results/$1.log" &
+		--device "$(side_device "$1")" --engine "$1" --queues 2 2>>"/results/$1.log" &
 	side_pid[$1]=$!
 	wait_for 20 grep -qs 'waiting at' "/results/$1.log"
 }
@@ -122,7 +122,7 @@ known() {
 
 # Each by itself.
 for disk in /dev/nvme*n1; do
-	[ "$(tr -d ' ' <"/sys/block/${disk#/dev/}/device/serial")" != "$drive" ] || side_drive[$engine]=${disk#/dev/nvme}
+	[ "$(tr -d ' ' <"/sys/block/${disk#/dev/}/device/serial")" != "$drive" ] || side_drive[$engine]=${disk#/dev/}
 done
 side_start "$engine" || { echo "note $engine: ${side_why:-it does not start}"; exit 1; }
 guest_pin

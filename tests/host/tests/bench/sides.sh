@@ -17,15 +17,40 @@ answer_seconds=20 # beyond the load's own time
 settle_seconds=0.2
 dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
 
-# sides_find_drives: one for each side, "0n1"; equal ones, so that none waits for another's
+# sides_find_drives nvme|null_blk: one for each side, "nvme0n1"; equal ones, so that none waits for
+# another's. Those of null_blk are the host kernel's own, which answers each request as it comes.
 sides_find_drives() {
-	local disk names=(iothread mapping qsd worker poller loop ceiling) i=0
+	local disk names=(iothread mapping qsd worker poller loop ceiling) side i=0
 
+	if [ "$1" = null_blk ]; then
+		mount -t configfs config /sys/kernel/config
+		for side in "${names[@]}"; do
+			null_blk "$side"
+			side_drive[$side]=$side
+		done
+		return
+	fi
 	for disk in /dev/nvme*n1; do
 		[ "$(cat "/sys/block/${disk#/dev/}/device/serial" | tr -d ' ')" != nvring ] || continue
-		side_drive[${names[i]}]=${disk#/dev/nvme}
+		side_drive[${names[i]}]=${disk#/dev/}
 		i=$((i + 1))
 	done
+}
+
+# null_blk NAME: /dev/NAME, of 1 GiB, with two queues as the guest's disk, deep enough for all loads
+null_blk() {
+	local device=/sys/kernel/config/nullb/$1
+
+	mkdir "$device"
+	echo 1024 >"$device/size"
+	echo 2 >"$device/submit_queues"
+	echo 512 >"$device/hw_queue_depth"
+	echo 1 >"$device/power"
+}
+
+# side_device SIDE: what nvring serves, by passthrough where that can be
+side_device() {
+	echo "/dev/${side_drive[$1]/#nvme/ng}"
 }
 
 # wait_for SECONDS COMMAND...: until it is true
@@ -41,21 +66,21 @@ wait_for() {
 
 # server_start SIDE: what serves the disk, where that is not QEMU; on CPU 1
 server_start() {
-	local socket=$dir/$1.socket drive=${side_drive[$1]} node
+	local socket=$dir/$1.socket node
 	local iothread=iothread,id=io0${spin_us:+,poll-max-ns=$((spin_us * 1000))}
 
 	rm -f "$socket"
 	case $1 in
 	iothread | mapping) return 0 ;;
 	qsd)
-		node=driver=host_device,node-name=d,filename=/dev/nvme$drive,cache.direct=on,aio=io_uring
+		node=driver=host_device,node-name=d,filename=/dev/${side_drive[$1]},cache.direct=on,aio=io_uring
 		taskset -c 1 qemu-storage-daemon --object "$iothread" --blockdev "$node" --export \
 			"type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=$socket,writable=on,num-queues=2,iothread=io0" \
 			2>>"/results/$1.log" &
 		;;
 	*)
 		build/nvring serve --socket "$socket" --control "$dir/$1.control" \
-			--device "/dev/ng$drive" --engine "$1" --queues 2 --cpu-list 1 ${spin_us:+--spin-us "$spin_us"} \
+			--device "$(side_device "$1")" --engine "$1" --queues 2 --cpu-list 1 ${spin_us:+--spin-us "$spin_us"} \
 			2>>"/results/$1.log" &
 		;;
 	esac
@@ -68,7 +93,7 @@ server_start() {
 
 # disk_options SIDE: QEMU's options for the disk
 disk_options() {
-	local node=driver=host_device,node-name=d,filename=/dev/nvme${side_drive[$1]},cache.direct=on,aio=io_uring
+	local node=driver=host_device,node-name=d,filename=/dev/${side_drive[$1]},cache.direct=on,aio=io_uring
 	local spin=${spin_us:+,poll-max-ns=$((spin_us * 1000))}
 	local device="\"driver\":\"virtio-blk-pci\",\"drive\":\"d\",\"num-queues\":2,\"queue-size\":$queue_size"
 
@@ -221,7 +246,7 @@ sides_stop() {
 
 # drive_interrupts SIDE: of its drive, those on CPUs 0 and 1, where the vCPUs are, and all
 drive_interrupts() {
-	awk -v drive="nvme${side_drive[$1]%n*}q" 'index($NF, drive) == 1 {
+	awk -v drive="${side_drive[$1]%n*}q" 'index($NF, drive) == 1 {
 		near += $2 + $3
 		for (i = 2; $i ~ /^[0-9]+$/; i++)
 			all += $i
