@@ -175,6 +175,19 @@ echo "$number riops=max" >"$cgroups/slice-${engines[0]}/io.max"
 sleep 0.5
 keep 8 250 'changed to rbps'
 
+# Of two limits, the tighter one.
+for engine in "${engines[@]}"; do
+	check "$engine: is given a limit of its own" \
+		build/nvring set --control "$dir/$engine.control" --iops 150:max
+done
+sleep 0.5
+keep 8 150 'no more than --iops'
+for engine in "${engines[@]}"; do
+	check "$engine: and loses it" build/nvring set --control "$dir/$engine.control" --iops max
+done
+sleep 0.5
+keep 6 250 'rbps again'
+
 for engine in "${engines[@]}"; do
 	limit "$engine" rbps=max
 done
