@@ -10,7 +10,7 @@ done
 for engine in poller loop; do
 	echo "## $engine"
 	case " $* " in
-	*" $engine "*) NVRING_ENGINE=$engine timeout 60 bash tests/native/test_cost.sh ;;
+	*" $engine "*) NVRING_ENGINE=$engine timeout 150 bash tests/native/test_cost.sh ;;
 	*) timeout 60 bash tests/host/tests/refused.sh $engine ;;
 	esac
 	echo "## status $?"

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../../.."
 cat >"$dir/init" <<END
 #!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cd "$PWD" # before something is mounted above it
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /tmp
@@ -18,7 +19,6 @@ mount -t devtmpfs dev /dev
 mkdir -p /dev/shm
 mount -t tmpfs shm /dev/shm
 insmod /usr/lib/uml/modules/\$(uname -r)/kernel/drivers/block/virtio_blk.ko
-cd $PWD
 sh tests/guest/job verify size=4m
 halt -f
 END

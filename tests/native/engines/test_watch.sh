@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../../.."
 . tests/lib/status.sh
 bpftool=$(PATH=$PWD/.cache/sysroot/usr/sbin:/usr/sbin:$PATH command -v bpftool)
 bpffs=$(findmnt -nro TARGET -t bpf | head -1)
-pins=$bpffs/nvring-test-$$
+pins=${bpffs:+$bpffs/nvring-test-$$}
 rate=${NVRING_WATCH_RATE:-2000} # requests a second
 overhead=${NVRING_WATCH_OVERHEAD:-10} # ms at most, of a request outside of what the daemon sees
 # NVRING_WATCH_OPTION: --vcpu-dispatch, which has a program of its own
@@ -27,7 +27,7 @@ trap end EXIT
 
 # serve OPTION...: as vm.1, whose folder is vm%2E1, since bpffs refuses dots
 serve() {
-	daemon_start --queues 2 --name vm.1 --control "$dir/control" ${bpffs:+--pin-dir "$pins"} \
+	daemon_start --queues 2 --name vm.1 --control "$dir/control" ${pins:+--pin-dir "$pins"} \
 		${NVRING_WATCH_OPTION:-} "$@"
 }
 folder=$pins/vm%2E1
