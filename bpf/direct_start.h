@@ -75,22 +75,22 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 			    struct direct_sq *sq NVR_NONNULL, __u32 head)
 {
 	struct direct_slot *slot = &queue->slot[head & (QUEUE_SIZE_MAX - 1)];
-	struct plain plain;
+	struct plain *plain = &queue->plain;
 
-	if (!plain_parse(&vm->memory, &vm->disk, &queue->first, &plain))
+	if (!plain_parse(&vm->memory, &vm->disk, &queue->first, plain))
 		return -1;
 	if (load_once(&vm->limits.on)) {
-		if (!direct_pays(queue, vm, plain.type == VIRTIO_BLK_T_OUT,
-				 (__u32)plain.command.bytes))
+		if (!direct_pays(queue, vm, plain->type == VIRTIO_BLK_T_OUT,
+				 (__u32)plain->command.bytes))
 			return DIRECT_WAITS;
 		slot->paid = 1;
 	}
-	slot->used_len = plain.used_len;
-	slot->bytes = (__u32)plain.command.bytes;
-	slot->type = (__u8)plain.type;
+	slot->used_len = plain->used_len;
+	slot->bytes = (__u32)plain->command.bytes;
+	slot->type = (__u8)plain->type;
 	if (vm->disk.kind == DISK_NULL)
 		return 1;
-	direct_command(queue, stats, &vm->disk, sq, &plain.command, (__u16)head, slot);
+	direct_command(queue, stats, &vm->disk, sq, &plain->command, (__u16)head, slot);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "inflight.h"
 #include "moderate.h"
+#include "plain.h"
 #include "request.h"
 #include "stats.h"
 #include "vring_window.h"
@@ -141,6 +142,7 @@ struct direct_queue {
 	__u16 batch[QUEUE_SIZE_MAX]; /* heads pushed and not published */
 	struct direct_slot slot[QUEUE_SIZE_MAX];
 	struct vring_desc first;  /* scratch: the first descriptor of the request to start */
+	struct plain plain;	  /* scratch */
 	struct chain_table table; /* scratch */
 	struct request pool[DIRECT_POOL];
 };

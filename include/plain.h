@@ -14,39 +14,61 @@
 /* Its descriptors: header, data, status. */
 #define PLAIN_DESCS 3
 
-struct plain {
-	__u32 type;	/* VIRTIO_BLK_T_IN or VIRTIO_BLK_T_OUT */
-	__u32 used_len; /* bytes it may write to the guest */
-	struct command command;
-};
-
 /* What a driver that keeps the status next to the header has there; the status may be behind it. */
 struct plain_header {
 	struct virtio_blk_outhdr header;
 	__u8 status;
 };
 
+struct plain_table {
+	struct vring_desc desc[PLAIN_DESCS];
+};
+
+struct plain {
+	__u32 type;	/* VIRTIO_BLK_T_IN or VIRTIO_BLK_T_OUT */
+	__u32 used_len; /* bytes it may write to the guest */
+	struct command command;
+	struct plain_table table; /* as it was read */
+};
+
 #define PLAIN_HEADER_BYTES (__builtin_offsetof(struct plain_header, status) + 1)
+
+/*
+ * plain_read() - copy the table out of guest memory; 0 or -EFAULT
+ *
+ * A hardened kernel looks up what lies where guest memory is copied to, and is done soonest when
+ * that is the task's stack. Since Linux 6.13 BPF has frames of less than 64 bytes there, and no
+ * others: so this is a function, and plain_parse() keeps little on its stack.
+ */
+NVR_GLOBAL int plain_read(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
+{
+	struct plain_table table;
+
+	if (guest_read(&table, hva, sizeof(table)))
+		return -EFAULT;
+	*ret_table = table;
+	return 0;
+}
 
 /* plain_table() - the indirect table, if it is of three descriptors in a row; 1 or 0 */
 NVR_INLINE int plain_table(const struct guest_memory *memory, const struct vring_desc *indirect,
-			   struct vring_desc ret_desc[PLAIN_DESCS])
+			   struct plain_table *ret_table)
 {
-	const __u32 bytes = PLAIN_DESCS * sizeof(ret_desc[0]);
+	struct vring_desc *desc = ret_table->desc;
 	__u64 len = 0, hva;
 
-	if (indirect->flags != VRING_DESC_F_INDIRECT || indirect->len != bytes)
+	if (indirect->flags != VRING_DESC_F_INDIRECT || indirect->len != sizeof(*ret_table))
 		return 0;
 	hva = guest_memory_find(memory, indirect->addr, &len);
-	if (!hva || len < bytes || guest_read(ret_desc, hva, bytes))
+	if (!hva || len < sizeof(*ret_table) || plain_read(hva, ret_table))
 		return 0;
 	for (__u32 i = 0; i < PLAIN_DESCS; i++) {
-		ret_desc[i].addr = le64_to_cpu(ret_desc[i].addr);
-		ret_desc[i].len = le32_to_cpu(ret_desc[i].len);
-		ret_desc[i].flags = le16_to_cpu(ret_desc[i].flags);
-		ret_desc[i].next = le16_to_cpu(ret_desc[i].next);
+		desc[i].addr = le64_to_cpu(desc[i].addr);
+		desc[i].len = le32_to_cpu(desc[i].len);
+		desc[i].flags = le16_to_cpu(desc[i].flags);
+		desc[i].next = le16_to_cpu(desc[i].next);
 	}
-	return ret_desc[0].next == 1 && ret_desc[1].next == 2;
+	return desc[0].next == 1 && desc[1].next == 2;
 }
 
 /* plain_shape() - header, data one way or the other, status behind the header; 1 or 0 */
@@ -83,12 +105,12 @@ NVR_GLOBAL int plain_parse(const struct guest_memory *memory NVR_NONNULL,
 			   struct plain *ret_plain NVR_NONNULL)
 {
 	struct command *command = &ret_plain->command;
-	struct vring_desc desc[PLAIN_DESCS];
+	const struct vring_desc *desc = ret_plain->table.desc;
 	struct plain_header start;
 	__u64 len = 0, hva, sector;
 	int write;
 
-	if (!plain_table(memory, indirect, desc) || !plain_shape(desc))
+	if (!plain_table(memory, indirect, &ret_plain->table) || !plain_shape(desc))
 		return 0;
 	hva = guest_memory_find(memory, desc[0].addr, &len);
 	if (!hva || len < PLAIN_HEADER_BYTES || guest_read(&start, hva, PLAIN_HEADER_BYTES) ||
