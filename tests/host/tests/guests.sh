@@ -32,7 +32,7 @@ begin() {
 	mkfifo "$dir/$1.in"
 	exec {typing}<>"$dir/$1.in"
 	typed[$1]=$typing
-	in_cgroup "$1/below" env TMPDIR="$dir" timeout -k 1 600 build/guest/uml/linux mem=64M \
+	in_cgroup "$1/below" env TMPDIR="$dir" timeout -k 1 1000 build/guest/uml/linux mem=64M \
 		initrd=build/guest/uml/initramfs virtio_uml.device="$run/vm/$1/disk.sock:2" \
 		con0=fd:0,fd:1 con=null quiet nvring.leave=poweroff nvring.job=paced nvring.pace="${pace[$1]}" \
 		<"$dir/$1.in" >"/results/$1.log" 2>&1 &
