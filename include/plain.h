@@ -28,7 +28,7 @@ struct plain {
 	__u32 type;	/* VIRTIO_BLK_T_IN or VIRTIO_BLK_T_OUT */
 	__u32 used_len; /* bytes it may write to the guest */
 	struct command command;
-	struct plain_table table; /* as it was read */
+	struct plain_table table; /* scratch: its descriptors */
 };
 
 #define PLAIN_HEADER_BYTES (__builtin_offsetof(struct plain_header, status) + 1)

@@ -13,6 +13,7 @@
 set -u
 cd /tree || exit
 PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QEMU
+. tests/lib/null_blk.sh
 . tests/host/tests/bench/sides.sh
 . tests/host/tests/bench/counts.sh
 sides="iothread mapping qsd worker poller loop"

@@ -7,6 +7,7 @@ set -u
 cd /tree
 . tests/lib/tap.sh
 . tests/lib/daemon.sh
+. tests/lib/null_blk.sh
 . tests/lib/nvme.sh
 model=$dir/model
 base=0 # sector of the model where the served disk starts
@@ -324,12 +325,7 @@ check "namespace, grown: none shrinks" grep -q 'disks grow only' "$dir/refused"
 ends "namespace, grown"
 
 # A device whose I/O takes longer than a killed daemon's end.
-slow=/sys/kernel/config/nullb/slow
-mkdir $slow
-echo 64 >$slow/size
-echo 2 >$slow/irqmode
-echo 2000000000 >$slow/completion_nsec
-echo 1 >$slow/power
+null_blk slow size=64 irqmode=2 completion_nsec=2000000000
 recovers --device /dev/slow
 ok $? "a killed daemon's successor serves a slow block device"
 check "when the I/O of the first has ended" grep -q 'another process serves it; waiting' "$daemon_log"

@@ -23,9 +23,9 @@ sides_find_drives() {
 	local disk names=(iothread mapping qsd worker poller loop ceiling) side i=0
 
 	if [ "$1" = null_blk ]; then
-		mount -t configfs config /sys/kernel/config
 		for side in "${names[@]}"; do
-			null_blk "$side"
+			# MiB; as many queues as the guest's disk, deep enough for all loads
+			null_blk "$side" size=1024 submit_queues=2 hw_queue_depth=512
 			side_drive[$side]=$side
 		done
 		return
@@ -35,17 +35,6 @@ sides_find_drives() {
 		side_drive[${names[i]}]=${disk#/dev/}
 		i=$((i + 1))
 	done
-}
-
-# null_blk NAME: /dev/NAME, of 1 GiB, with two queues as the guest's disk, deep enough for all loads
-null_blk() {
-	local device=/sys/kernel/config/nullb/$1
-
-	mkdir "$device"
-	echo 1024 >"$device/size"
-	echo 2 >"$device/submit_queues"
-	echo 512 >"$device/hw_queue_depth"
-	echo 1 >"$device/power"
 }
 
 # side_device SIDE: what nvring serves, by passthrough where that can be
