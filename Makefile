@@ -97,7 +97,8 @@ install: all
 	install -D -m 644 packaging/man/nvring.8 $(DESTDIR)$(PREFIX)/share/man/man8/nvring.8
 	install -D -m 644 packaging/completion/nvring \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/nvring
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/nvring/README.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/nvring README.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/nvring/doc doc/*
 
 clean:
 	rm -rf build

@@ -42,7 +42,7 @@ qmp_event() {
 	return 1
 }
 
-# qmp_plug SOCKET: a disk on this socket goes into port1; what README shows
+# qmp_plug SOCKET: a disk on this socket goes into port1; what doc/vms.md shows
 qmp_plug() {
 	qmp chardev-add '{"id":"disk","backend":{"type":"socket","data":{"addr":{"type":"unix","data":{"path":"'"$1"'"}},"server":false,"reconnect":1}}}' &&
 		qmp device_add '{"driver":"vhost-user-blk-pci","id":"vda","bus":"port1","chardev":"disk","num-queues":2}'

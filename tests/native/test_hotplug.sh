@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A running guest's disk is plugged in, grows, is unplugged while it is read, and plugged in again, as
-# README says, on a VM of the manager's, served by the poller where there is one; a front-end that comes
+# doc/vms.md says, on a VM of the manager's, served by the poller where there is one; a front-end that comes
 # back leaves no more behind than the first one did.
 # seconds: 240
 set -uo pipefail
