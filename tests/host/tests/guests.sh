@@ -134,6 +134,7 @@ done
 ok $(($(reads a) < tenth * 6000)) \
 	"a is not limited any more: it reads $(reads a) thousandths a second, after $((tenth * 2)) a second"
 
+echo 1 >$cgroups/b/below/cgroup.kill
 check "b's guest is killed: it is seen to be gone" await vm_is b .status.connected false
 in_cgroup b build/tests/front/loadgen --socket "$run/vm/b/disk.sock" --seconds 1 --sleep --json \
 	>"$dir/b.load" &
