@@ -20,7 +20,8 @@ status_of=(c --runtime-dir $run)
 pins=/sys/fs/bpf/nvring
 names=(a b c)
 second=65536 # where b's blocks of 512 bytes begin
-declare -A pace=([a]=100 [b]=50 [c]=50) # requests a second
+# requests a second, few enough for a slow emulated machine to keep to
+declare -A pace=([a]=50 [b]=25 [c]=25)
 declare -A guests=() typed=() # processes, and descriptors for what is typed there
 
 small=/dev/nvme$(namespace 512) large=/dev/nvme$(namespace 4096)
