@@ -7,7 +7,7 @@ mke2fs -q -F -t ext4 -b 4096 "$disk" && mount "$disk" /var/tmp || exit 1
 lsblk -o NAME,SIZE,LOG-SEC,MOUNTPOINT
 mkdir -p /results/logs
 # Everything takes longer here.
-export NVRING_STORM_SECONDS=4 NVRING_ATTACK_SECONDS=2
+export NVRING_STORM_SECONDS=4 NVRING_ATTACK_SECONDS=2 NVRING_KILLS=3
 engine=$1
 shift
 for test in "$@"; do
