@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# sides.sh: what serves a guest's disk, and the guest. Source it.
+# sides.sh: what serves a guest's disk, and the guest. Source it; for drives of null_blk, after null_blk.sh.
 #
 # SIDE is iothread or mapping (QEMU itself, its virtqueues in one iothread or spread over two), qsd
 # (qemu-storage-daemon) or an engine of nvring.
