@@ -13,9 +13,7 @@
 #include "direct_complete.h"
 #include "direct_start.h"
 
-/* With so many requests in flight a completion is near and takes what waits: no doorbells. */
-#define DIRECT_KICKS_OFF 16U
-#define DIRECT_ROUNDS	 16 /* looks at the avail ring in one run */
+#define DIRECT_ROUNDS 16 /* looks at the avail ring in one run */
 
 /* direct_spins() - whether to look again at once rather than ask for a doorbell */
 static __always_inline int direct_spins(struct direct_queue *queue)
@@ -30,17 +28,19 @@ static __always_inline int direct_spins(struct direct_queue *queue)
 	return now - queue->idle_since < queue->spin_ns;
 }
 
-/* direct_kicks() - ask for doorbells or not; 1 when entries came meanwhile */
+/*
+ * direct_kicks() - ask for doorbells; 1 when entries came meanwhile
+ *
+ * However many requests are under way: their completions may be a while off, and what the driver
+ * adds meanwhile is not to wait for them. While they come one after another, spinning sees both.
+ */
 static __always_inline int direct_kicks(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 
 	if (queue->state.flags & QUEUE_BROKEN || vring_faulted(&run->vring))
 		return 0;
-	if (queue->state.in_flight < DIRECT_KICKS_OFF)
-		return virtqueue_kicks_on(&queue->state, &run->vring) && direct_has_room(queue);
-	virtqueue_kicks_off(&queue->state, &run->vring);
-	return 0;
+	return virtqueue_kicks_on(&queue->state, &run->vring) && direct_has_room(queue);
 }
 
 /* direct_dispatch_begin() - a turn begins: see how much room the SQ has */

@@ -60,10 +60,10 @@ static __always_inline int poller_look(struct direct_run *run)
 }
 
 /*
- * Whether there is more to start now; if not, what brings us back is set up: a completion that is
- * near, a look, or the doorbell. The thread spins for a jiffy after each event in any case, so
- * looking costs the host nothing and saves the guest a VM exit. But an interrupt that is owed goes
- * out, and completions come in, only once we are back: with either, a look is no more than a NOP.
+ * Whether there is more to start now; if not, what brings us back is set up: a look, or the
+ * doorbell. The thread spins for a jiffy after each event in any case, so looking costs the host
+ * nothing and saves the guest a VM exit. But an interrupt that is owed goes out, and completions
+ * come in, only once we are back: with either, a look is no more than a NOP.
  */
 static __always_inline int poller_more(struct direct_run *run)
 {
@@ -76,7 +76,7 @@ static __always_inline int poller_more(struct direct_run *run)
 		virtqueue_kicks_off(&queue->state, &run->vring);
 		return 0;
 	}
-	if (queue->state.in_flight >= DIRECT_KICKS_OFF || !queue->spin_ns)
+	if (!queue->spin_ns)
 		return direct_kicks(run);
 	virtqueue_kicks_off(&queue->state, &run->vring);
 	if (!queue->wanted && !queue->state.in_flight && poller_look(run))

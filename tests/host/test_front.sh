@@ -17,7 +17,7 @@ front() {
 	check "$label: the kernel log is clean" kernel_log_clean build/host/front/dmesg
 }
 
-front 7 loop 250 requests rings protocol recover migration control places vcpus storm hostile
-front 6.12 poller 150 requests rings protocol recover migration places vcpus
+front 7 loop 250 slow requests rings protocol recover migration control places vcpus storm hostile
+front 6.12 poller 150 slow requests rings protocol recover migration places vcpus
 relay_host "guest memory swapped out, poller on Linux 6.12" swap --kernel 6.12 --seconds 180 -- poller
 tap_done
