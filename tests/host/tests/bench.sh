@@ -21,6 +21,7 @@ loads="read-1 read-4 read-32 read-128 write-1 write-4 write-32 write-128 read-32
 counted="read-1 read-32"
 rounds=5 milliseconds=1500
 drives=nvme # or null_blk, which takes no time
+drive_us=   # or this
 
 for setting in "$@"; do
 	declare "${setting%%=*}=${setting#*=}"

@@ -18,14 +18,17 @@ settle_seconds=0.2
 dir=$(mktemp -d /var/tmp/nvring.XXXXXX)
 
 # sides_find_drives nvme|null_blk: one for each side, "nvme0n1"; equal ones, so that none waits for
-# another's. Those of null_blk are the host kernel's own, which answers each request as it comes.
+# another's. Those of null_blk are the host kernel's own, which answers each request as it comes, or
+# $drive_us after that, however many there are.
 sides_find_drives() {
 	local disk names=(iothread mapping qsd worker poller loop ceiling) side i=0
 
 	if [ "$1" = null_blk ]; then
 		for side in "${names[@]}"; do
 			# MiB; as many queues as the guest's disk, deep enough for all loads
-			null_blk "$side" size=1024 submit_queues=2 hw_queue_depth=512
+			# shellcheck disable=SC2086 # two words, or none
+			null_blk "$side" size=1024 submit_queues=2 hw_queue_depth=512 \
+				${drive_us:+irqmode=2 completion_nsec=${drive_us}000}
 			side_drive[$side]=$side
 		done
 		return
