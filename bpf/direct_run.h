@@ -15,17 +15,18 @@
 
 #define DIRECT_ROUNDS 16 /* looks at the avail ring in one run */
 
-/* direct_spins() - whether to look again at once rather than ask for a doorbell */
-static __always_inline int direct_spins(struct direct_queue *queue)
+/* direct_spins() - whether to look again at once, for up to @spin_ns after the last work, rather
+ * than ask for a doorbell */
+static __always_inline int direct_spins(struct direct_queue *queue, __u64 spin_ns)
 {
 	__u64 now;
 
-	if (!queue->spin_ns)
+	if (!spin_ns)
 		return 0;
 	now = direct_clock(queue);
 	if (!queue->idle_since)
 		queue->idle_since = now;
-	return now - queue->idle_since < queue->spin_ns;
+	return now - queue->idle_since < spin_ns;
 }
 
 /*

@@ -61,12 +61,22 @@ static __always_inline __u32 loop_wait(struct direct_run *run, int soon)
 		return queue->cq_next;
 	if (queue->mode == DIRECT_ON && direct_waits(queue))
 		return queue->cq_next + 1;
-	if (direct_spins(queue))
+	if (direct_spins(queue, spin_time(&queue->spin)))
 		return queue->cq_next;
 	/* What was announced before the doorbell was asked for is seen here. */
 	if (queue->mode == DIRECT_ON && direct_kicks(run))
 		return queue->cq_next;
+	queue->slept_at = direct_clock(queue);
 	return queue->cq_next + 1;
+}
+
+/* loop_woken() - learn from the wait that ends, if the last step began one */
+static __always_inline void loop_woken(struct direct_queue *queue)
+{
+	if (!queue->slept_at)
+		return;
+	spin_slept(&queue->spin, direct_clock(queue) - queue->slept_at);
+	queue->slept_at = 0;
 }
 
 SEC("struct_ops.s/loop_step")
@@ -80,6 +90,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 		return IOU_LOOP_STOP;
 	run.stats->direct.runs++;
 	tail = direct_dispatch_begin(&run);
+	loop_woken(run.queue);
 	direct_take(&run, *direct_word(run.cq, run.queue->ring.cq_tail));
 	if (run.queue->mode == DIRECT_ON) {
 		virtqueue_kicks_off(&run.queue->state, &run.vring);

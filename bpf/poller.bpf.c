@@ -68,6 +68,7 @@ static __always_inline int poller_look(struct direct_run *run)
 static __always_inline int poller_more(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
+	__u64 spin_ns = load_once(&queue->spin.budget_ns);
 
 	if (direct_pending(run))
 		return 1;
@@ -76,12 +77,12 @@ static __always_inline int poller_more(struct direct_run *run)
 		virtqueue_kicks_off(&queue->state, &run->vring);
 		return 0;
 	}
-	if (!queue->spin_ns)
+	if (!spin_ns)
 		return direct_kicks(run);
 	virtqueue_kicks_off(&queue->state, &run->vring);
 	if (!queue->wanted && !queue->state.in_flight && poller_look(run))
 		return 1;
-	if (!direct_spins(queue))
+	if (!direct_spins(queue, spin_ns))
 		return direct_kicks(run);
 	direct_look_later(run);
 	return 0;

@@ -14,6 +14,7 @@
 #include "moderate.h"
 #include "plain.h"
 #include "request.h"
+#include "spin.h"
 #include "stats.h"
 #include "vring_window.h"
 
@@ -103,8 +104,9 @@ struct direct_queue {
 	__u32 reserved2;
 	__u64 halted_at;      /* where KVM notes that its vCPU is halted (include/vcpu_layout.h): a
 			       * kernel address, or 0: not to be looked at */
-	__u64 spin_ns;	      /* looks for work so long before it asks for doorbells */
+	struct spin spin;     /* before it asks for doorbells; the poller looks for the budget */
 	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
+	__u64 slept_at;	      /* loop: the same when it began to wait, 0 when it did not */
 	__u64 now;	      /* CLOCK_MONOTONIC of the run under way, 0 until it is read */
 	__u64 kicked_at;      /* the same of a doorbell in this run, 0: none came */
 	__u64 owed_at;	      /* of the oldest completion the driver was not told of, 0: none */

@@ -72,7 +72,8 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->told = 0;
 	queue->stats->trace.active = 0;
 	direct->idle_since = 0;
-	direct->spin_ns = queue->vm->options.spin_us * 1000ULL;
+	direct->slept_at = 0;
+	direct->spin = (struct spin){ .budget_ns = queue->vm->options.spin_us * 1000ULL };
 	direct->batch_count = 0;
 	direct->handed_head = direct->handed_tail;
 	direct->returned_head = direct->returned_tail;

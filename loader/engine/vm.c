@@ -26,7 +26,7 @@ int vm_start(struct vm *vm)
 
 		worker->index = i;
 		worker->cpu = vm->options.cpus[i];
-		worker->spin_budget_ns = vm->options.spin_us * 1000ULL;
+		worker->spin.budget_ns = vm->options.spin_us * 1000ULL;
 		worker->memory = &vm->map.memory;
 		worker->backend = &vm->backend;
 		worker->pin_memory = vm->options.pin_memory;
@@ -58,10 +58,10 @@ void vm_set_spin_us(struct vm *vm, uint32_t spin_us)
 
 	vm->options.spin_us = spin_us;
 	for (uint32_t i = 0; i < vm->workers_started; i++)
-		store_once(&vm->workers[i].spin_budget_ns, spin_ns);
+		store_once(&vm->workers[i].spin.budget_ns, spin_ns);
 	for (uint32_t i = 0; i < vm->options.queues; i++)
 		if (vm->queues[i].direct)
-			store_once(&vm->queues[i].direct->spin_ns, spin_ns);
+			store_once(&vm->queues[i].direct->spin.budget_ns, spin_ns);
 }
 
 static int open_stats(struct vm *vm)

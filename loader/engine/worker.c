@@ -22,8 +22,6 @@
 #include "worker_io.h"
 #include "worker_poll.h"
 
-#define SPIN_FIRST_NS	4000	/* what spinning starts with when it seems worth it */
-#define SPIN_PROOF	8	/* short sleeps in a row before it grows */
 #define POLLED_SLEEP_NS 1000000 /* sleep while a queue has no kick fd and must be looked at */
 
 static struct vhost_queue *find_queue(struct worker *worker, uint32_t index)
@@ -198,9 +196,9 @@ static bool anything_new(struct worker *worker)
 
 static bool spin(struct worker *worker)
 {
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + worker->spin_ns;
+	uint64_t time = spin_time(&worker->spin), end = clock_ns(CLOCK_MONOTONIC) + time;
 
-	if (!worker->spin_ns)
+	if (!time)
 		return false;
 	do {
 		for (int i = 0; i < 16; i++) {
@@ -210,23 +208,6 @@ static bool spin(struct worker *worker)
 		}
 	} while (clock_ns(CLOCK_MONOTONIC) < end);
 	return false;
-}
-
-/*
- * As KVM's halt polling: what came within the budget would have been worth waiting for. But a guest
- * that often has nothing to do is not: to wait through the device's time of a request, and in vain
- * for the next one, costs more than two sleeps. So a long sleep has to be followed by short ones.
- */
-static void adapt_spin(struct worker *worker, uint64_t slept_ns)
-{
-	uint64_t budget_ns = load_once(&worker->spin_budget_ns);
-
-	if (slept_ns > budget_ns) {
-		worker->spin_ns = worker->spin_ns > SPIN_FIRST_NS ? worker->spin_ns / 2 : 0;
-		worker->short_sleeps = 0;
-	} else if (++worker->short_sleeps > SPIN_PROOF) {
-		worker->spin_ns = min(max(worker->spin_ns * 2, (uint64_t)SPIN_FIRST_NS), budget_ns);
-	}
 }
 
 /*
@@ -303,7 +284,7 @@ static void sleep_until_event(struct worker *worker)
 		limit.tv_nsec = (long long)(longest % 1000000000);
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,
 						 longest == UINT64_MAX ? NULL : &limit, NULL);
-		adapt_spin(worker, clock_ns(CLOCK_MONOTONIC) - start);
+		spin_slept(&worker->spin, clock_ns(CLOCK_MONOTONIC) - start);
 	}
 	kicks_off(worker);
 }

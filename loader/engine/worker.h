@@ -14,6 +14,7 @@
 
 #include "disk/backend.h"
 #include "ring.h"
+#include "spin.h"
 #include "vhost_queue.h"
 
 #define WORKER_QUEUES_MAX     256
@@ -36,7 +37,7 @@ struct worker_call {
 struct worker {
 	uint32_t index;
 	int cpu; /* pinned to, or -1 */
-	uint64_t spin_budget_ns;
+	struct spin spin;
 	const struct guest_memory *memory;
 	struct backend *backend;
 	bool pin_memory;
@@ -62,8 +63,6 @@ struct worker {
 	bool call_waits;       /* the call was run and is not done yet */
 	uint64_t now;	       /* CLOCK_MONOTONIC of this turn, 0 until it is read */
 	bool kicked;	       /* this turn starts what a doorbell announced, or is followed */
-	uint64_t spin_ns;      /* adapted, 0..spin_budget_ns */
-	uint32_t short_sleeps; /* since the last long one */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];
 	uint32_t bounce_count;
 	char *bounce_memory;
@@ -75,7 +74,7 @@ struct worker {
 
 /**
  * worker_start() - start a worker's thread
- * @worker: index, cpu, spin_budget_ns, memory, backend and pin_memory are set, the rest zeroed
+ * @worker: index, cpu, spin.budget_ns, memory, backend and pin_memory are set, the rest zeroed
  *
  * Return: 0 or -errno; on failure nothing is left behind.
  */
