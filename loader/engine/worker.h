@@ -60,9 +60,9 @@ struct worker {
 	uint32_t helped_count;
 	struct ring_buffer *calls; /* BPF's, or NULL */
 	struct vhost_queue *by_index[WORKER_QUEUES_MAX];
-	bool call_waits;       /* the call was run and is not done yet */
-	uint64_t now;	       /* CLOCK_MONOTONIC of this turn, 0 until it is read */
-	bool kicked;	       /* this turn starts what a doorbell announced, or is followed */
+	bool call_waits; /* the call was run and is not done yet */
+	uint64_t now;	 /* CLOCK_MONOTONIC of this turn, 0 until it is read */
+	bool kicked;	 /* this turn starts what a doorbell announced, or is followed */
 	void *bounce_free[WORKER_BOUNCE_BUFFERS];
 	uint32_t bounce_count;
 	char *bounce_memory;
