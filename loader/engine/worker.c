@@ -196,10 +196,11 @@ static bool anything_new(struct worker *worker)
 
 static bool spin(struct worker *worker)
 {
-	uint64_t time = spin_time(&worker->spin), end = clock_ns(CLOCK_MONOTONIC) + time;
+	uint64_t time = spin_time(&worker->spin), end;
 
 	if (!time)
 		return false;
+	end = clock_ns(CLOCK_MONOTONIC) + time;
 	do {
 		for (int i = 0; i < 16; i++) {
 			if (anything_new(worker))

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "front.h"
@@ -23,13 +23,6 @@
 static struct daemon daemon_;
 static struct front front;
 static struct front_request requests[REQUESTS_MAX + 1];
-
-static void pause_for(double seconds)
-{
-	struct timespec time = { (time_t)seconds, (long)((seconds - (int)seconds) * 1e9) };
-
-	nanosleep(&time, NULL);
-}
 
 static void start(uint32_t from, uint32_t count)
 {
@@ -48,7 +41,7 @@ static void beside(uint32_t others)
 	double begin, took;
 
 	start(0, others);
-	pause_for(LATER);
+	usleep((useconds_t)(LATER * 1e6));
 	begin = front_now();
 	start(others, 1);
 	wait_for(others + 1);
