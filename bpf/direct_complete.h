@@ -55,7 +55,7 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 }
 
 /* direct_reap() - take every completion the ring holds, which is filled up to index @seen */
-static __always_inline void direct_reap(const struct direct_run *run, __u32 seen)
+DIRECT_APART void direct_reap(const struct direct_run *run, __u32 seen)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 next = queue->cq_next, count = seen - next, i;
@@ -77,7 +77,7 @@ static __always_inline void direct_reap(const struct direct_run *run, __u32 seen
 }
 
 /* direct_take_back() - what the worker finished for us */
-static __always_inline void direct_take_back(const struct direct_run *run)
+DIRECT_APART void direct_take_back(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 from = queue->returned_head, count = load_once(&queue->returned_tail) - from, i;
@@ -100,6 +100,22 @@ static __always_inline void direct_take_back(const struct direct_run *run)
 	queue->returned_head = from + count;
 }
 
+/* direct_published() - the driver sees what is followed, or tracked */
+NVR_GLOBAL int direct_published(struct direct_queue *queue NVR_NONNULL,
+				struct queue_stats *stats NVR_NONNULL,
+				struct inflight_queue *inflight NVR_NONNULL)
+{
+	struct trace *trace = &stats->trace;
+
+	if (trace->active && trace->now.completed_at && !trace->now.published_at)
+		trace->now.published_at = bpf_ktime_get_ns();
+	if (queue->tracked)
+		inflight_publish(inflight, queue->batch, queue->batch_count,
+				 queue->state.published);
+	queue->batch_count = 0;
+	return 0;
+}
+
 /* direct_publish() - let the driver see what was given back */
 static __always_inline void direct_publish(const struct direct_run *run)
 {
@@ -111,18 +127,10 @@ static __always_inline void direct_publish(const struct direct_run *run)
 	run->stats->counters.completed += count; /* before the driver sees them */
 	if (!queue->owed_at)
 		queue->owed_at = queue->now;
-	if (used_publish(&queue->state, &run->vring)) {
+	if (used_publish(&queue->state, &run->vring))
 		run->stats->counters.completed -= count;
-		return;
-	}
-	if (run->stats->trace.active && run->stats->trace.now.completed_at &&
-	    !run->stats->trace.now.published_at)
-		run->stats->trace.now.published_at = bpf_ktime_get_ns();
-	if (queue->tracked) {
-		inflight_publish(run->inflight, queue->batch, queue->batch_count,
-				 queue->state.published);
-		queue->batch_count = 0;
-	}
+	else if (queue->tracked || run->stats->trace.active)
+		direct_published(queue, run->stats, run->inflight);
 }
 
 /* direct_complete() - take completions up to index @seen and give requests back */
@@ -180,35 +188,37 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	return holds;
 }
 
-/* direct_trace_told() - trace_told(), verified once */
-NVR_GLOBAL int direct_trace_told(struct queue_stats *stats NVR_NONNULL, int wanted)
+/* direct_tell() - note whether the driver wants an interrupt now, where notify_look() said @word */
+NVR_GLOBAL int direct_tell(struct direct_queue *queue NVR_NONNULL,
+			   struct queue_stats *stats NVR_NONNULL, __u32 word)
 {
-	trace_told(&stats->trace, wanted);
-	return 0;
-}
+	int wanted = notify_decide(&queue->state, (__u16)word);
 
-/* direct_notify() - note whether the driver wants an interrupt now; 1 when it is held back */
-static __always_inline int direct_notify(const struct direct_run *run)
-{
-	struct direct_queue *queue = run->queue;
-	int wanted;
-
-	if (queue->state.published == queue->state.signalled)
-		return 0;
-	if (direct_holds(queue, run->stats))
-		return 1;
-	wanted = notify_wanted(&queue->state, &run->vring);
-	if (run->stats->trace.active)
-		direct_trace_told(run->stats, wanted);
+	if (stats->trace.active)
+		trace_told(&stats->trace, wanted);
 	if (wanted) {
 		queue->wanted = 1;
 		if (!queue->told) {
 			queue->told = 1;
 			queue->told_at = queue->owed_at;
-			run->stats->counters.interrupts++;
+			stats->counters.interrupts++;
 		}
 	}
 	queue->owed_at = 0;
+	return 0;
+}
+
+/* direct_notify() - tell the driver of what was published, if it wants that; 1 when that is held
+ * back */
+static __always_inline int direct_notify(const struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+
+	if (queue->state.published == queue->state.signalled)
+		return 0;
+	if (direct_holds(queue, run->stats))
+		return 1;
+	direct_tell(queue, run->stats, notify_look(&queue->state, &run->vring));
 	return 0;
 }
 

@@ -229,7 +229,7 @@ static __always_inline int direct_start(struct direct_run *run, __u16 head)
 }
 
 /* direct_start_batch() - start what waits in the avail ring, as far as there is room */
-static __always_inline void direct_start_batch(struct direct_run *run)
+DIRECT_APART void direct_start_batch(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u32 count = virtqueue_pending(&queue->state, &run->vring);

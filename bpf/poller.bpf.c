@@ -65,7 +65,7 @@ static __always_inline int poller_look(struct direct_run *run)
  * nothing and saves the guest a VM exit. But an interrupt that is owed goes out, and completions
  * come in, only once we are back: with either, a look is no more than a NOP.
  */
-static __always_inline int poller_more(struct direct_run *run)
+DIRECT_APART int poller_more(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 	__u64 spin_ns = load_once(&queue->spin.budget_ns);
