@@ -12,17 +12,16 @@ run() {
 	relay_host "${*:2} on Linux $1" nvme --kernel "$1" --seconds 560 -- "${@:2}"
 }
 
-# locked KERNEL ENGINE: the same, on a kernel that is locked down
+# locked KERNEL ENGINE [OPTION...]: the same, on a kernel that is locked down
 locked() {
-	local label="$2 on Linux $1, locked down"
+	local label="${*:2} on Linux $1, locked down"
 
-	relay_host "$label" nvme --kernel "$1" --seconds 560 --append lockdown=integrity -- "$2"
+	relay_host "$label" nvme --kernel "$1" --seconds 560 --append lockdown=integrity -- "${@:2}"
 	check "$label: so it is" grep -q 'Kernel is locked down' build/host/nvme/dmesg
 }
 
 run 6.12 worker
 run 6.12 poller --vcpu-dispatch
-locked 7 loop
-locked 7 poller
-run 7 poller --vcpu-dispatch
+locked 7 loop --pin-memory
+locked 7 poller --vcpu-dispatch
 tap_done

@@ -31,28 +31,36 @@ holds() {
 
 small=$(namespace 512) large=$(namespace 4096)
 
+# Two disks of one guest, a daemon each: a namespace, and a range of the other one, where the guest's LBA
+# 5 is the drive's 105.
+blkdiscard -f "/dev/nvme$large" 2>/dev/null
+build/nvring serve --socket "$dir/range" --engine "$engine" --device "/dev/ng$large" \
+	--range 100+1000 --queues 2 "${options[@]}" 2>"$dir/range.log" &
+range=$!
 daemon_start --device "/dev/ng$small" --queues 2 "${options[@]}"
-guest /results/verify.log verify size=1m
-guest_points /results/verify.log
+until grep -q 'waiting at' "$dir/range.log" || ! kill -0 $range; do
+	sleep 0.1
+done
+guest /results/guest.log verify,pattern@vdb size=1m lbas=0,5,-1 -- \
+	-chardev "socket,id=range,path=$dir/range" \
+	-device vhost-user-blk-pci,chardev=range,num-queues=2
+guest_points /results/guest.log
 daemon_end
 ok $? "the daemon ends well"
-check "its books balance" books_balance 1000
+kill -TERM $range
+wait $range
+ok $? "the range's daemon ends well"
+cat "$dir/range.log" >&2
+cat "$dir/range.log" >>"$daemon_log"
+check "their books balance" books_balance 1000
 if [ "$engine" != worker ]; then
-	check "the $engine served" grep -q 'direct: runs' "$daemon_log"
+	check "the $engine served both" test "$(grep -c 'queue 0: direct: runs' "$daemon_log")" = 2
 	check "no queue was left to a worker" test -z "$(grep 'served by a worker' "$daemon_log")"
 fi
 if [ "${options[*]}" = --vcpu-dispatch ]; then
 	check "vCPUs started requests" grep -qE 'by vCPUs [1-9]' "$daemon_log"
 fi
 check "the guest's file system is on the drive" e2fsck -fn "/dev/nvme$small"
-
-# A range of the other namespace: the guest's LBA 5 is the drive's 105.
-blkdiscard -f "/dev/nvme$large" 2>/dev/null
-daemon_start --device "/dev/ng$large" --range 100+1000 --queues 2 "${options[@]}"
-guest /results/pattern.log pattern lbas=0,5,-1
-guest_points /results/pattern.log
-daemon_end
-ok $? "the daemon ends well"
 check "LBA 0 of the guest is at 100" holds "/dev/nvme$large" 100 4096 0
 check "LBA 5 is at 105" holds "/dev/nvme$large" 105 4096 5
 check "the last, 999, is at 1099" holds "/dev/nvme$large" 1099 4096 999
