@@ -5,6 +5,7 @@
 
 #include "direct_complete.h"
 #include "direct_limit.h"
+#include "guest_buffer.h"
 #include "plain.h"
 
 #ifndef DIRECT_SUBMITS
@@ -50,17 +51,19 @@ static __always_inline int direct_forks(const struct disk *disk, const struct co
 
 /* direct_command() - send the command of the request at @head */
 static __always_inline void direct_command(struct direct_queue *queue, struct queue_stats *stats,
-					   const struct disk *disk, struct direct_sq *sq,
+					   const struct direct_vm *vm, struct direct_sq *sq,
 					   const struct command *command, __u16 head,
 					   struct direct_slot *slot)
 {
 	struct io_uring_sqe *sqe = direct_sqe(queue, sq);
+	const struct disk *disk = &vm->disk;
 
 	slot->expect = disk->kind != DISK_NVME &&
 				       (command->op == COMMAND_READ || command->op == COMMAND_WRITE)
 			       ? (__s32)command->bytes
 			       : 0;
 	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
+	guest_buffer_use(&vm->memory, command, sqe);
 	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
 		sqe->rw_flags |= SQE_RWF_NOWAIT;
 	if (trace_follows(&stats->trace, head))
@@ -90,7 +93,7 @@ NVR_GLOBAL int direct_plain(struct direct_queue *queue NVR_NONNULL,
 	slot->type = (__u8)plain->type;
 	if (vm->disk.kind == DISK_NULL)
 		return 1;
-	direct_command(queue, stats, &vm->disk, sq, &plain->command, (__u16)head, slot);
+	direct_command(queue, stats, vm, sq, &plain->command, (__u16)head, slot);
 	return 0;
 }
 
@@ -149,7 +152,7 @@ NVR_GLOBAL int direct_send(struct direct_queue *queue NVR_NONNULL,
 		return direct_answer(queue, stats, sq, request, slot);
 	if (!request->status_ok)
 		direct_status(queue, stats, sq, request);
-	direct_command(queue, stats, disk, sq, &request->command, request->head, slot);
+	direct_command(queue, stats, vm, sq, &request->command, request->head, slot);
 	if (request->command.count > 1 || request->command.op == COMMAND_DEALLOCATE) {
 		slot->pool = (__u8)(entry + 1);
 		queue->pool_count--;

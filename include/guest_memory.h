@@ -15,14 +15,16 @@
 #define GUEST_REGIONS_STEPS 10
 
 struct guest_region {
-	__u64 gpa;  /* first guest-physical address */
-	__u64 size; /* bytes; gpa + size does not wrap */
-	__u64 hva;  /* where the serving process has it */
+	__u64 gpa;    /* first guest-physical address */
+	__u64 size;   /* bytes; gpa + size does not wrap */
+	__u64 hva;    /* where the serving process has it */
+	__u32 buffer; /* the first of those it is registered as, include/guest_buffer.h */
+	__u32 reserved;
 };
 
 struct guest_memory {
-	__u32 count; /* regions in use, 0..GUEST_REGIONS_MAX */
-	__u32 reserved;
+	__u32 count;  /* regions in use, 0..GUEST_REGIONS_MAX */
+	__u32 pinned; /* 1: registered with every ring that serves */
 	struct guest_region region[GUEST_REGIONS_MAX];
 };
 

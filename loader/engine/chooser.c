@@ -29,8 +29,7 @@ static void begin(struct chooser *chooser)
 		choose_init(choose, ENGINE_WORKER, reason);
 	}
 	/* Whether it can be had is seen when it is tried. */
-	if (!chooser->vm->options.pin_memory)
-		choose_allow(choose, ENGINE_POLLER);
+	choose_allow(choose, ENGINE_POLLER);
 	chooser->begun = true;
 }
 

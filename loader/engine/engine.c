@@ -58,9 +58,6 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 
 	if (engine == ENGINE_WORKER)
 		return 0;
-	if (vm->options.pin_memory)
-		return refuse(ret_why, -EINVAL,
-			      "--pin-memory is for the worker: start the daemon without it");
 	err = engine == ENGINE_LOOP ? loop_check(ret_why) : 0;
 	if (err)
 		return err;
@@ -315,6 +312,11 @@ void engine_stop(struct vhost_queue *queue)
 void engine_rest(struct vm *vm)
 {
 	poller_rest(vm->poller);
+}
+
+int engine_use_memory(struct vm *vm)
+{
+	return poller_use_memory(vm->poller);
 }
 
 void engine_set_call(struct vhost_queue *queue)

@@ -90,6 +90,9 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 /* engine_set_call() - the call eventfd of a running queue changed: queue->call_fd is the new one */
 void engine_set_call(struct vhost_queue *queue);
 
+/* engine_use_memory() - vm->pinned changed, while no queue runs; 0 or -errno */
+int engine_use_memory(struct vm *vm);
+
 /* engine_rest() - let go of what engines that serve no queue would cost others */
 void engine_rest(struct vm *vm);
 

@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
+#include "pinned_memory.h"
 #include "ring.h"
 #include "sqe.h"
 #include "vm.h"
@@ -77,6 +78,9 @@ static int open_ring(struct loop *loop)
 	err = ring_register_files(loop->ring_fd, files, DIRECT_FILE_COUNT);
 	if (err)
 		return engine_refuse(loop->why, err, "ring files");
+	err = pinned_memory_share(queue->vm->pinned, loop->ring_fd);
+	if (err)
+		return engine_refuse(loop->why, err, "pinned memory");
 	err = ring_register_region(loop->ring_fd, loop->region, VRING_REGION_BYTES);
 	return err ? engine_refuse(loop->why, err, "the vring cannot be the ring's memory region")
 		   : 0;

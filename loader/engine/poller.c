@@ -12,6 +12,7 @@
 #include "direct_maps.h"
 #include "direct_queue.h"
 #include "dispatch.h"
+#include "pinned_memory.h"
 #include "poller_object.h"
 #include "poller_vring.h"
 #include "ring.h"
@@ -135,6 +136,8 @@ static int open_ring(struct poller *poller, uint32_t index)
 	if (fd < 0)
 		return fd;
 	err = ring_register_files(fd, files, DIRECT_FILE_COUNT);
+	if (!err)
+		err = pinned_memory_share(poller->vm->pinned, fd);
 	if (err) {
 		fd_close(fd);
 		return err;
@@ -154,6 +157,16 @@ int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_wh
 		return engine_refuse(ret_why, err, "SQPOLL ring");
 	err = poller_vring_prepare(&poller->vrings, queue, ret_why);
 	return err ? err : poller_object_attach(&poller->object, ret_why);
+}
+
+int poller_use_memory(struct poller *poller)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; poller && i < DIRECT_QUEUES_MAX && !err; i++)
+		if (poller->rings[i].fd >= 0)
+			err = pinned_memory_share(poller->vm->pinned, poller->rings[i].fd);
+	return err;
 }
 
 void poller_rest(struct poller *poller)

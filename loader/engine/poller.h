@@ -53,6 +53,10 @@ void poller_stop(struct poller *poller, struct vhost_queue *queue);
 /* poller_rest() - detach the program when it serves no queue: others' completions run it, too */
 void poller_rest(struct poller *poller);
 
+/* poller_use_memory() - its rings have vm->pinned registered from now on, or nothing, while it
+ * serves no queue; @poller may be NULL; 0 or -errno */
+int poller_use_memory(struct poller *poller);
+
 /* poller_set_call() - interrupts go to queue->call_fd from now on, -1 for none */
 void poller_set_call(struct poller *poller, struct vhost_queue *queue);
 

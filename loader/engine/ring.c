@@ -8,10 +8,11 @@
 #include "direct.h"
 
 /* Newer than Debian 12's headers. */
-#define SETUP_NO_MMAP	     (1U << 14)
-#define SETUP_NO_SQARRAY     (1U << 16)
-#define REGISTER_MEM_REGION  34
-#define MEM_REGION_TYPE_USER 1U
+#define SETUP_NO_MMAP	       (1U << 14)
+#define SETUP_NO_SQARRAY       (1U << 16)
+#define REGISTER_CLONE_BUFFERS 30
+#define REGISTER_MEM_REGION    34
+#define MEM_REGION_TYPE_USER   1U
 
 /* From best to what every kernel with URING_CMD or READ has. */
 static const unsigned int setups[] = {
@@ -171,6 +172,26 @@ int ring_register_eventfd(int ring_fd, int fd)
 	if (fd < 0)
 		return ring_register(ring_fd, IORING_UNREGISTER_EVENTFD, NULL, 0);
 	return ring_register(ring_fd, IORING_REGISTER_EVENTFD, &fd, 1);
+}
+
+int ring_register_buffers(int ring_fd, const struct iovec *buffers, unsigned int count)
+{
+	return count ? ring_register(ring_fd, IORING_REGISTER_BUFFERS, buffers, count) : 0;
+}
+
+int ring_clone_buffers(int ring_fd, int from_fd)
+{
+	/* struct io_uring_clone_buffers of Linux 6.12: all of them, to the same places. */
+	struct {
+		uint32_t src_fd, flags, reserved[6];
+	} clone = { .src_fd = (uint32_t)from_fd };
+
+	return ring_register(ring_fd, REGISTER_CLONE_BUFFERS, &clone, 1);
+}
+
+void ring_unregister_buffers(int ring_fd)
+{
+	ring_register(ring_fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
 }
 
 void ring_wake(int ring_fd)

@@ -67,6 +67,16 @@ int ring_update_file(int ring_fd, unsigned int index, int fd);
 /* ring_register_eventfd() - the eventfd that completions signal, -1 for none; 0 or -errno */
 int ring_register_eventfd(int ring_fd, int fd);
 
+/* ring_register_buffers() - fixed buffers of a ring; 0 or -errno */
+int ring_register_buffers(int ring_fd, const struct iovec *buffers, unsigned int count);
+
+/* ring_clone_buffers() - the fixed buffers of another ring; 0, -EINVAL before Linux 6.12, or -errno
+ */
+int ring_clone_buffers(int ring_fd, int from_fd);
+
+/* ring_unregister_buffers() - none; nothing when there are none */
+void ring_unregister_buffers(int ring_fd);
+
 /* ring_wake() - let the SQPOLL thread look at the SQ */
 void ring_wake(int ring_fd);
 

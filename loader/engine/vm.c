@@ -16,6 +16,7 @@
 #include "base/pins.h"
 #include "base/sigbus.h"
 #include "direct_maps.h"
+#include "pinned_memory.h"
 #include "vm_limits.h"
 
 int vm_start(struct vm *vm)
@@ -29,7 +30,6 @@ int vm_start(struct vm *vm)
 		worker->spin.budget_ns = vm->options.spin_us * 1000ULL;
 		worker->memory = &vm->map.memory;
 		worker->backend = &vm->backend;
-		worker->pin_memory = vm->options.pin_memory;
 		err = worker_start(worker);
 		if (err) {
 			log_error("worker %u: io_uring: %s%s", i, strerror(-err),
@@ -173,18 +173,51 @@ void vm_pause(struct vm *vm)
 		vhost_queue_stop(&vm->queues[i]);
 }
 
+/* What all rings have registered is vm->pinned from now on. */
+static int share_memory(struct vm *vm)
+{
+	int err = engine_use_memory(vm);
+
+	for (uint32_t i = 0; i < vm->workers_started && !err; i++)
+		err = worker_use_memory(&vm->workers[i], vm->pinned);
+	return err;
+}
+
+static void unpin_memory(struct vm *vm)
+{
+	if (!vm->pinned)
+		return;
+	pinned_memory_close(vm->pinned, &vm->map.memory);
+	vm->pinned = NULL;
+	share_memory(vm);
+}
+
+/* Pin guest memory as it is now, where that is wanted; no queue runs. */
+static int pin_memory(struct vm *vm)
+{
+	int err;
+
+	if (!vm->options.pin_memory)
+		return 0;
+	unpin_memory(vm);
+	err = pinned_memory_open(&vm->map.memory, &vm->pinned);
+	if (!err)
+		err = share_memory(vm);
+	if (!err)
+		return 0;
+	unpin_memory(vm);
+	log_error("--pin-memory: guest memory cannot be registered: %s%s", strerror(-err),
+		  err == -ENOMEM ? "; raise the memlock limit" : "");
+	return err;
+}
+
 int vm_resume(struct vm *vm)
 {
 	int result = 0, err;
 
-	for (uint32_t i = 0; i < vm->workers_started; i++) {
-		err = worker_register_memory(&vm->workers[i]);
-		if (!err)
-			continue;
-		log_error("--pin-memory: guest memory cannot be registered: %s%s", strerror(-err),
-			  err == -ENOMEM ? "; raise the memlock limit" : "");
+	err = pin_memory(vm);
+	if (err)
 		return err;
-	}
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
 		err = vhost_queue_update(&vm->queues[i]);
 		if (err && !result)
@@ -218,11 +251,9 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 	drop_inflight(vm);
 	dirty_log_close(&vm->log);
 	guest_map_clear(&vm->map);
+	unpin_memory(vm); /* it would keep pages of memory that is gone */
 	vm->memory_seen = false;
 	sigbus_forget();
-	/* Registered buffers keep pages of memory that is gone. */
-	for (uint32_t i = 0; i < vm->workers_started; i++)
-		worker_register_memory(&vm->workers[i]);
 }
 
 int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *ret_bytes)

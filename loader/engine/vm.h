@@ -20,6 +20,7 @@
 
 struct cgroup;
 struct cgroup_member;
+struct pinned_memory;
 struct steer;
 struct vhost_user;
 struct vm_share;
@@ -51,8 +52,9 @@ struct vm {
 	struct cgroup *cgroup; /* the front-end's process must be in it; NULL: anyone's may */
 	struct cgroup_member *member; /* this process in it, NULL without */
 	struct guest_map map;
-	pid_t front_pid;    /* the front-end's process while one is connected */
-	uint64_t features;  /* virtio features the front-end acknowledged */
+	struct pinned_memory *pinned; /* the same, or NULL */
+	pid_t front_pid;	      /* the front-end's process while one is connected */
+	uint64_t features;	      /* virtio features the front-end acknowledged */
 	bool has_protocol;  /* vhost-user's protocol features, too: rings are enabled one by one */
 	uint8_t status;	    /* virtio device status, §2.1 */
 	bool write_through; /* the guest chose it in configuration space */

@@ -15,7 +15,6 @@
 #include "base/util.h"
 #include "command.h"
 #include "direct.h"
-#include "guest_buffers.h"
 #include "sqe.h"
 #include "virtqueue.h"
 #include "worker_help.h"
@@ -316,7 +315,6 @@ static int thread_open(struct worker *worker)
 
 static void thread_close(struct worker *worker)
 {
-	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);
 	io_uring_queue_exit(&worker->ring);
 	munmap(worker->bounce_memory, (size_t)WORKER_BOUNCE_BUFFERS * COMMAND_BOUNCE_BYTES);
 }

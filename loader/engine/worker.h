@@ -22,7 +22,7 @@
 #define WORKER_RING_ENTRIES   1024
 #define WORKER_NUDGE	      SIGUSR2 /* ends a system call that blocks */
 
-struct guest_buffers;
+struct pinned_memory;
 struct ring_buffer;
 
 /* Something the control thread has the worker do between two turns; called until it is done. */
@@ -31,6 +31,7 @@ struct worker_call {
 	struct vhost_queue *queue;
 	int *slot;
 	int fd;
+	const struct pinned_memory *pinned;
 	int result;
 };
 
@@ -40,7 +41,6 @@ struct worker {
 	struct spin spin;
 	const struct guest_memory *memory;
 	struct backend *backend;
-	bool pin_memory;
 
 	pthread_t thread;
 	int wake_fd;
@@ -68,13 +68,12 @@ struct worker {
 	char *bounce_memory;
 	struct io *waiting, **waiting_tail; /* for a bounce buffer */
 	struct chain_table table;	    /* scratch */
-	struct guest_buffers *buffers;	    /* registered guest memory, or NULL */
 	uint64_t swept_ns;		    /* when queues of BPF's were last looked after */
 };
 
 /**
  * worker_start() - start a worker's thread
- * @worker: index, cpu, spin.budget_ns, memory, backend and pin_memory are set, the rest zeroed
+ * @worker: index, cpu, spin.budget_ns, memory and backend are set, the rest zeroed
  *
  * Return: 0 or -errno; on failure nothing is left behind.
  */
@@ -133,11 +132,13 @@ int worker_listen(struct worker *worker, int calls_fd);
 void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot, int fd);
 
 /**
- * worker_register_memory() - pin the guest's memory anew, after the table changed
+ * worker_use_memory() - what the worker's ring has registered of guest memory, after the table
+ * changed
  * @worker: serves no queue at the moment
+ * @pinned: NULL for nothing
  *
- * Return: 0 or -errno; 0 when memory is not to be pinned.
+ * Return: 0 or -errno.
  */
-int worker_register_memory(struct worker *worker);
+int worker_use_memory(struct worker *worker, const struct pinned_memory *pinned);
 
 #endif

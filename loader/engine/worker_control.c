@@ -10,7 +10,7 @@
 
 #include "base/util.h"
 #include "direct.h"
-#include "guest_buffers.h"
+#include "pinned_memory.h"
 #include "sqe.h"
 #include "virtqueue.h"
 #include "worker.h"
@@ -196,19 +196,16 @@ void worker_swap_fd(struct worker *worker, struct vhost_queue *queue, int *slot,
 	call_worker(worker, &call);
 }
 
-static bool run_register_memory(struct worker *worker, struct worker_call *call)
+static bool run_use_memory(struct worker *worker, struct worker_call *call)
 {
-	worker->buffers = guest_buffers_unregister(&worker->ring, worker->buffers);
-	call->result = guest_buffers_register(&worker->ring, worker->memory, &worker->buffers);
+	call->result = pinned_memory_share(call->pinned, worker->ring.ring_fd);
 	return true;
 }
 
-int worker_register_memory(struct worker *worker)
+int worker_use_memory(struct worker *worker, const struct pinned_memory *pinned)
 {
-	struct worker_call call = { .run = run_register_memory };
+	struct worker_call call = { .run = run_use_memory, .pinned = pinned };
 
-	if (!worker->pin_memory)
-		return 0;
 	call_worker(worker, &call);
 	return call.result;
 }

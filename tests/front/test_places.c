@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guest memory at odd places: rings in regions of every shape, and across them; requests whose
- * header, table, data and status lie across regions. */
+/* Guest memory at odd places, pinned or not: rings in regions of every shape, and across them;
+ * requests whose header, table, data and status lie across regions. */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,7 +17,7 @@
 #define PIECES	   5
 #define REQUESTS   300
 
-static struct daemon daemon_;
+static struct daemon daemons[2], *daemon_; /* one after the other */
 static struct front front;
 
 static const struct place {
@@ -38,7 +39,7 @@ static const struct place {
 /* Memory is added behind the first region before there is a queue. */
 static void open_without_queue(void)
 {
-	struct front_options open = { .socket = daemon_.socket, .no_queues = true };
+	struct front_options open = { .socket = daemon_->socket, .no_queues = true };
 
 	front_open(&front, &open);
 }
@@ -56,7 +57,7 @@ static void check_requests(const char *what)
 		if (!verify_turn(&verify))
 			verify_wait(&verify, 1, -1);
 	verify_finish(&verify, 1);
-	ok(verify_good(&verify, REQUESTS) && !verify_image(&verify, &daemon_),
+	ok(verify_good(&verify, REQUESTS) && !verify_image(&verify, daemon_),
 	   "%s: %llu requests, %llu wrong, %llu failed", what, (unsigned long long)verify.done,
 	   (unsigned long long)verify.wrong, (unsigned long long)verify.failed);
 	verify_free(&verify);
@@ -149,7 +150,7 @@ static void refused(void)
 		front_add_region(&front, HIGH + PIECE, PIECE, 0);
 		front_send_table(&front);
 		ok(try_ring(rings[i].desc, rings[i].avail, rings[i].used) &&
-			   daemon_said(&daemon_, rings[i].said),
+			   daemon_said(daemon_, rings[i].said),
 		   "%s: refused, \"%s\"", rings[i].what, rings[i].said);
 		front_close(&front);
 	}
@@ -253,14 +254,66 @@ static void across(void)
 	front_close(&front);
 }
 
-int main(void)
+/* How many of the daemon's io_urings have buffers registered. */
+static int rings_with_buffers(void)
 {
-	daemon_start(&daemon_, IMAGE, "--queues 1");
+	char directory[64], path[384], line[256];
+	unsigned int buffers;
+	int count = 0;
+	DIR *files;
+
+	snprintf(directory, sizeof(directory), "/proc/%d/fdinfo", daemon_->pid);
+	files = opendir(directory);
+	for (struct dirent *entry; files && (entry = readdir(files));) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof(line), file))
+			count += sscanf(line, "UserBufs: %u", &buffers) == 1 && buffers > 0;
+		if (file)
+			fclose(file);
+	}
+	if (files)
+		closedir(files);
+	return count;
+}
+
+/* The ring that the memory is registered with, the worker's, and that of BPF. */
+static void registered(void)
+{
+	struct front_options options = { .size = SIZE, .socket = daemon_->socket };
+	int wanted = strcmp(engine(), "worker") ? 3 : 2, count = 0;
+
+	front_open(&front, &options);
+	/* A ring tells nothing while the kernel is busy with it. */
+	for (int i = 0; i < 300 && (count = rings_with_buffers()) != wanted; i++)
+		usleep(10000);
+	ok(count == wanted, "%d rings have guest memory registered, of %d", count, wanted);
+	front_close(&front);
+	for (int i = 0; i < 300 && (count = rings_with_buffers()); i++)
+		usleep(10000);
+	ok(!count, "without a front-end none has");
+}
+
+static void everywhere(struct daemon *daemon, const char *options)
+{
+	daemon_ = daemon;
+	daemon_start(daemon_, IMAGE, options);
 	across();
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		ring_at(&places[i]);
 	scattered();
 	refused();
-	ok(daemon_end(&daemon_) == 0 && !daemon_counter(&daemon_, "stray"), "the daemon ends well");
+	if (strstr(options, "pin"))
+		registered();
+	ok(daemon_end(daemon_) == 0 && !daemon_counter(daemon_, "stray"), "%s: it ends well",
+	   options);
+}
+
+int main(void)
+{
+	everywhere(&daemons[0], "--queues 1");
+	everywhere(&daemons[1], "--queues 1 --pin-memory");
 	return done();
 }

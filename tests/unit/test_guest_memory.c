@@ -43,7 +43,11 @@ static void every_border_of_every_table(void **state)
 		for (__u32 i = 0; i < count; i++) {
 			__u64 size = (1 + unit_below(&random, 64)) << 12;
 
-			memory->region[i] = (struct guest_region){ gpa, size, (i + 1ULL) << 32 };
+			memory->region[i] = (struct guest_region){
+				.gpa = gpa,
+				.size = size,
+				.hva = (i + 1ULL) << 32,
+			};
 			gpa += size + (unit_below(&random, 2) << 12);
 		}
 		agrees(memory, 0);
@@ -66,7 +70,11 @@ static void last_bytes_of_the_address_space(void **state)
 	(void)state;
 	assert_non_null(memory);
 	memory->count = 1;
-	memory->region[0] = (struct guest_region){ ~0ULL - 0x1fff, 0x1fff, 0x10000 };
+	memory->region[0] = (struct guest_region){
+		.gpa = ~0ULL - 0x1fff,
+		.size = 0x1fff,
+		.hva = 0x10000,
+	};
 	assert_int_equal(guest_memory_find(memory, ~0ULL - 1, &len), 0x10000 + 0x1ffe);
 	assert_int_equal(len, 1);
 	assert_int_equal(guest_memory_find(memory, ~0ULL, &len), 0);
