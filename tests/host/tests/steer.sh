@@ -39,14 +39,14 @@ if ! serve states --null 64M --name states --engine "$engine"; then
 fi
 build/tests/front/states "$dir/states.socket" 2 3 < <(sleep 1000) &
 states=$!
-check "a vCPU that is halted is seen" wait_for 60 vcpu states 0 'halted *'
-check "one that runs is, and its CPU" wait_for 60 vcpu states 1 'guest 2'
+check "a vCPU that is halted is seen" wait_for 150 vcpu states 0 'halted *'
+check "one that runs is, and its CPU" wait_for 150 vcpu states 1 'guest 2'
 for number in 2 3; do
 	check "one of two that share a CPU is preempted now and then: $number" \
-		wait_for 60 vcpu states $number 'preempted 3'
-	check "and runs: $number" wait_for 60 vcpu states $number 'guest 3'
+		wait_for 150 vcpu states $number 'preempted 3'
+	check "and runs: $number" wait_for 150 vcpu states $number 'guest 3'
 done
-check "one that never ran is nowhere" wait_for 60 vcpu states 4 'host *'
+check "one that never ran is nowhere" wait_for 150 vcpu states 4 'host *'
 check "there is no other" test "$(status states '.vcpus | length')" = 5
 check "they are found in bpffs" grep -q '^vcpu 1: guest, CPU 2' /sys/fs/bpf/nvring/states/vcpus
 build/nvring status --control "$dir/states.control" | grep '^vcpu' | sed 's/^/# /'
@@ -116,7 +116,7 @@ if ! side_start guest; then
 	exit 1
 fi
 taskset -pc 1 "$(threads "${side_qemu[guest]}" '^CPU 1/KVM')" >/dev/null
-check "which vCPU rings which queue is learned" wait_for 90 learned
+check "which vCPU rings which queue is learned" wait_for 240 learned
 build/nvring status --control "$dir/guest.control" | grep '^vcpu' | sed 's/^/# /'
 load 32 2 >/dev/null &
 loaded=$!
@@ -161,7 +161,7 @@ for cpu in 2 3; do
 done
 off=$(interrupted)
 set_to --placement on
-check "threads are kept off the vCPUs' CPUs" wait_for 90 placed 2-3
+check "threads are kept off the vCPUs' CPUs" wait_for 240 placed 2-3
 on=$(interrupted)
 echo "# drive interrupts on CPUs of vCPUs, of a thousand: $off without placement, $on with"
 check "at least nine in ten of those are gone" test $((on * 10)) -le "$off"
@@ -173,7 +173,7 @@ shared=$(cat /proc/irq/*/nvme0q1/../effective_affinity_list)
 if [ "$shared" = 1 ]; then
 	taskset -pc 1 "$(threads "${side_qemu[guest]}" '^CPU 0/KVM')" >/dev/null
 	taskset -pc 2 "$(threads "${side_qemu[guest]}" '^CPU 1/KVM')" >/dev/null
-	check "threads keep off a CPU that shares a vCPU's interrupt" wait_for 90 placed 3
+	check "threads keep off a CPU that shares a vCPU's interrupt" wait_for 240 placed 3
 else
 	skip "threads keep off a CPU that shares a vCPU's interrupt" "the drive interrupts CPU $shared for CPUs 0 and 1"
 fi
@@ -181,7 +181,7 @@ fi
 # What an operator pins stays.
 pinned=$(threads "${side_pid[guest]}" '^(nvring/l0|iou-sqp-)')
 taskset -pc 1 "$pinned" >/dev/null
-check "one that was pinned is let alone" wait_for 60 let_alone
+check "one that was pinned is let alone" wait_for 150 let_alone
 check "and where it was pinned" test "$(cpus_of "$pinned")" = 1
 set_to --placement off
 check "placement off: it is let alone" test "$(cpus_of "$pinned")" = 1
