@@ -128,6 +128,7 @@ int guest_map_add(struct guest_map *map, const struct guest_map_region *region, 
 		.hva = (uintptr_t)entry.mapping + entry.skip,
 	};
 	memory->count++;
+	map->changes++;
 	return 0;
 }
 
@@ -147,6 +148,7 @@ int guest_map_remove(struct guest_map *map, const struct guest_map_region *regio
 			(memory->count - i) * sizeof(memory->region[0]));
 		memmove(&map->entry[i], &map->entry[i + 1],
 			(memory->count - i) * sizeof(map->entry[0]));
+		map->changes++;
 		return 0;
 	}
 	return -ENOENT;
@@ -157,6 +159,7 @@ void guest_map_clear(struct guest_map *map)
 	for (uint32_t i = 0; i < map->memory.count; i++)
 		unmap(&map->entry[i]);
 	map->memory.count = 0;
+	map->changes++;
 }
 
 void *guest_map_find_user(const struct guest_map *map, uint64_t user_addr, uint64_t bytes)

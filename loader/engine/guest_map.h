@@ -28,6 +28,7 @@ struct guest_map_entry {
 struct guest_map {
 	struct guest_memory memory;			 /* for the request code, sorted */
 	struct guest_map_entry entry[GUEST_REGIONS_MAX]; /* in the same order */
+	uint32_t changes;				 /* how often the table changed */
 	bool has_view; /* every region is in the front-end at our address plus view */
 	uint64_t view;
 };

@@ -197,9 +197,10 @@ static int pin_memory(struct vm *vm)
 {
 	int err;
 
-	if (!vm->options.pin_memory)
+	if (!vm->options.pin_memory || (vm->pinned && vm->pinned_at == vm->map.changes))
 		return 0;
 	unpin_memory(vm);
+	vm->pinned_at = vm->map.changes;
 	err = pinned_memory_open(&vm->map.memory, &vm->pinned);
 	if (!err)
 		err = share_memory(vm);

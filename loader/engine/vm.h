@@ -53,6 +53,7 @@ struct vm {
 	struct cgroup_member *member; /* this process in it, NULL without */
 	struct guest_map map;
 	struct pinned_memory *pinned; /* the same, or NULL */
+	uint32_t pinned_at;	      /* map.changes when it was pinned */
 	pid_t front_pid;	      /* the front-end's process while one is connected */
 	uint64_t features;	      /* virtio features the front-end acknowledged */
 	bool has_protocol;  /* vhost-user's protocol features, too: rings are enabled one by one */
