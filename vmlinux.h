@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
+struct blk_mq_hw_ctx;
 struct bpf_iter__task_file;
 struct bpf_iter_meta;
 struct dentry;
@@ -24,9 +25,14 @@ struct iou_loop_params;
 struct kvm_io_device;
 struct kvm_io_device_ops;
 struct kvm_vcpu;
+struct nvme_command;
+struct nvme_ctrl;
+struct nvme_request;
 struct path;
 struct pid;
 struct qstr;
+struct request___blk;
+struct request_queue;
 struct seq_file;
 struct super_block;
 struct task_struct;
@@ -133,6 +139,32 @@ struct io_kiocb {
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	struct io_wq_work_node comp_list;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct request_queue {
+	void *queuedata;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct blk_mq_hw_ctx {
+	unsigned int queue_num;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct request___blk {
+	struct request_queue *q;
+	struct blk_mq_hw_ctx *mq_hctx;
+} __attribute__((preserve_access_index));
+
+/* nvme-core 6.12.95+deb12-amd64 */
+struct nvme_ctrl {
+	int instance;
+} __attribute__((preserve_access_index));
+
+/* nvme-core 6.12.95+deb12-amd64 */
+struct nvme_request {
+	struct nvme_ctrl *ctrl;
 } __attribute__((preserve_access_index));
 
 /* kvm 6.12.95+deb12-amd64 */

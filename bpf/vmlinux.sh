@@ -13,7 +13,7 @@ work=.cache/btf
 mkdir -p "$work"
 
 # wanted: kernel series, where the type lives, kind, name, members. A struct without members is
-# only pointed to.
+# only pointed to. What follows ___ in a name tells it from one of ours; CO-RE takes no notice of it.
 wanted() {
 	cat <<-END
 		6.12 vmlinux typedef pid_t
@@ -37,6 +37,12 @@ wanted() {
 		6.12 vmlinux typedef io_req_flags_t
 		6.12 vmlinux struct io_cqe user_data
 		6.12 vmlinux struct io_kiocb flags cqe ctx comp_list
+		6.12 vmlinux struct request_queue queuedata
+		6.12 vmlinux struct blk_mq_hw_ctx queue_num
+		6.12 vmlinux struct request___blk q mq_hctx
+		6.12 nvme-core struct nvme_command
+		6.12 nvme-core struct nvme_ctrl instance
+		6.12 nvme-core struct nvme_request ctrl
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd addr length eventfd dev wildcard
@@ -106,7 +112,7 @@ pick() {
 	local header=$1 kind=$2 name=$3
 
 	shift 3
-	awk -v kind="$kind" -v name="$name" -v members="$*" '
+	awk -v kind="$kind" -v name="${name%%___*}" -v as="$name" -v members="$*" '
 	function member(line) {
 		sub(/;$/, "", line)
 		sub(/ : [0-9]+$/, "", line)
@@ -119,7 +125,7 @@ pick() {
 	BEGIN { left = split(members, list, " "); for (i in list) want[list[i]] = 1 }
 	kind == "typedef" && $0 ~ "^typedef .*[ *]" name ";$" { print; found = 1; exit }
 	kind == "struct" && $0 == "struct " name " {" && !left { print "struct " name ";"; found = 1; exit }
-	kind == "struct" && $0 == "struct " name " {" { inside = 1; print; next }
+	kind == "struct" && $0 == "struct " name " {" { inside = 1; print "struct " as " {"; next }
 	kind == "enum" && /^enum .*\{$/ { inside = 1; text = "" }
 	inside && kind == "enum" {
 		text = text $0 "\n"

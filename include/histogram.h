@@ -140,6 +140,28 @@ NVR_INLINE __u64 histogram_total(const struct histogram *histogram)
 	return total;
 }
 
+/* histogram_merge() - add all values of another one */
+NVR_INLINE void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+	histogram->sum_ns += other->sum_ns;
+	for (__u32 i = 0; i < HISTOGRAM_BUCKETS; i++)
+		histogram_counts(histogram)[i] += histogram_counts(other)[i];
+}
+
+/* histogram_subtract() - leave what came since @before; 0 when that is no earlier state of it */
+NVR_INLINE int histogram_subtract(struct histogram *histogram, const struct histogram *before)
+{
+	if (histogram->sum_ns < before->sum_ns)
+		return 0;
+	histogram->sum_ns -= before->sum_ns;
+	for (__u32 i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		if (histogram_counts(histogram)[i] < histogram_counts(before)[i])
+			return 0;
+		histogram_counts(histogram)[i] -= histogram_counts(before)[i];
+	}
+	return 1;
+}
+
 /**
  * histogram_percentile() - a value that so many of the values do not exceed
  * @histogram: not changing

@@ -19,6 +19,7 @@ static const struct {
 	{ "status", cmd_status, "show what VMs' queues are doing" },
 	{ "top", cmd_top, "watch rates and latencies of VMs, live" },
 	{ "metrics", cmd_metrics, "print what is counted, for Prometheus" },
+	{ "drives", cmd_drives, "watch how long NVMe drives take, by queue" },
 	{ "resize", cmd_resize, "serve what a disk has grown to" },
 	{ "trace", cmd_trace, "follow single requests of a VM, stage by stage" },
 	{ "set", cmd_set, "change which engine serves a VM's queues" },

@@ -52,6 +52,9 @@ int cmd_top(int argc, char **argv);
 /* cmd_metrics() - `nvring metrics`: what daemons count, for Prometheus */
 int cmd_metrics(int argc, char **argv);
 
+/* cmd_drives() - `nvring drives`: how long NVMe drives take, by queue */
+int cmd_drives(int argc, char **argv);
+
 /* cmd_resize() - `nvring resize`: the disk of a running VM grows */
 int cmd_resize(int argc, char **argv);
 

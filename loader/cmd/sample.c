@@ -143,13 +143,6 @@ struct sample *sample_take(const char *control)
 	return sample;
 }
 
-static void add_histogram(struct histogram *sum, const struct histogram *histogram)
-{
-	sum->sum_ns += histogram->sum_ns;
-	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-		histogram_counts(sum)[i] += histogram_counts(histogram)[i];
-}
-
 void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 {
 	memset(ret_sum, 0, sizeof(*ret_sum));
@@ -164,11 +157,11 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		ret_sum->held += queue->held;
 		ret_sum->halted += queue->halted;
 		queue_counters_add(&ret_sum->counters, &queue->counters);
-		add_histogram(&ret_sum->read, &queue->read);
-		add_histogram(&ret_sum->write, &queue->write);
-		add_histogram(&ret_sum->other, &queue->other);
-		add_histogram(&ret_sum->kick, &queue->kick);
-		add_histogram(&ret_sum->interrupt, &queue->interrupt);
+		histogram_merge(&ret_sum->read, &queue->read);
+		histogram_merge(&ret_sum->write, &queue->write);
+		histogram_merge(&ret_sum->other, &queue->other);
+		histogram_merge(&ret_sum->kick, &queue->kick);
+		histogram_merge(&ret_sum->interrupt, &queue->interrupt);
 	}
 }
 
@@ -183,11 +176,6 @@ static bool subtract(uint64_t *from, const uint64_t *what, size_t count)
 	return true;
 }
 
-static bool subtract_histogram(struct histogram *from, const struct histogram *what)
-{
-	return subtract((uint64_t *)from, (const uint64_t *)what, sizeof(*from) / sizeof(uint64_t));
-}
-
 bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 {
 	return subtract(&queue->limited_ms, &before->limited_ms, 1) &&
@@ -195,9 +183,9 @@ bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 	       subtract(&queue->halted, &before->halted, 1) &&
 	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
 			sizeof(queue->counters) / sizeof(uint64_t)) &&
-	       subtract_histogram(&queue->read, &before->read) &&
-	       subtract_histogram(&queue->write, &before->write) &&
-	       subtract_histogram(&queue->other, &before->other) &&
-	       subtract_histogram(&queue->kick, &before->kick) &&
-	       subtract_histogram(&queue->interrupt, &before->interrupt);
+	       histogram_subtract(&queue->read, &before->read) &&
+	       histogram_subtract(&queue->write, &before->write) &&
+	       histogram_subtract(&queue->other, &before->other) &&
+	       histogram_subtract(&queue->kick, &before->kick) &&
+	       histogram_subtract(&queue->interrupt, &before->interrupt);
 }

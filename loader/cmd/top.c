@@ -6,8 +6,7 @@
 #include <time.h>
 
 #include "base/util.h"
-
-#define NUMBER_BYTES 16
+#include "short_text.h"
 
 /* What a line shows: what happened in some time. */
 struct row {
@@ -54,32 +53,6 @@ int top_sample(struct top *top, char *const *paths, size_t count)
 	top->vms = vms;
 	top->count = count;
 	return 0;
-}
-
-/* "123", "12.3k", "456M": three digits and a unit. */
-static const char *short_number(double value, char ret_text[NUMBER_BYTES])
-{
-	static const char units[] = " kMGTP";
-	size_t unit = 0;
-
-	for (; value >= 999.5 && unit < sizeof(units) - 2; unit++)
-		value /= 1000;
-	snprintf(ret_text, NUMBER_BYTES, "%.*f%.*s", unit && value < 99.95 ? 1 : 0, value, unit > 0,
-		 &units[unit]);
-	return ret_text;
-}
-
-/* "8.1us", "123us", "4.5ms" */
-static const char *short_time(uint64_t ns, char ret_text[NUMBER_BYTES])
-{
-	static const char *const units[] = { "us", "ms", "s" };
-	double value = (double)ns / 1000;
-	size_t unit = 0;
-
-	for (; value >= 999.5 && unit < ARRAY_SIZE(units) - 1; unit++)
-		value /= 1000;
-	snprintf(ret_text, NUMBER_BYTES, "%.*f%s", value < 99.95 ? 1 : 0, value, units[unit]);
-	return ret_text;
 }
 
 /* What so many of a thousand took at most. */

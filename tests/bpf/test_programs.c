@@ -15,6 +15,7 @@
 #include "bpf/direct.skel.h"
 #include "bpf/dispatch.skel.h"
 #include "bpf/dispatch_helpers.skel.h"
+#include "bpf/drive.skel.h"
 #include "bpf/hub.skel.h"
 #include "bpf/kicker.skel.h"
 #include "bpf/loop.skel.h"
@@ -45,6 +46,7 @@ static const struct object {
 	{ "user_copy", user_copy_bpf__elf_bytes },
 	{ "vcpu", vcpu_bpf__elf_bytes },
 	{ "kicker", kicker_bpf__elf_bytes },
+	{ "drive", drive_bpf__elf_bytes },
 	{ "request", request_bpf__elf_bytes },
 };
 
@@ -103,6 +105,13 @@ static const char *no_kvm(void)
 		       : "no BTF of kvm";
 }
 
+static const char *no_nvme(void)
+{
+	_cleanup_btf_ struct btf *module = btf__load_module_btf("nvme_core", kernel);
+
+	return has("nvme_request", BTF_KIND_STRUCT) || module ? NULL : "no NVMe driver";
+}
+
 /* Why a kernel may refuse a program, or all of an object's. */
 static const struct reason {
 	const char *object, *program;
@@ -125,6 +134,7 @@ static const struct reason {
 	{ NULL, "probe_step", no_loop },
 	{ NULL, "probe_guard", no_lsm },
 	{ NULL, "probe_kick", no_kvm },
+	{ "drive", NULL, no_nvme },
 };
 
 static const char *explain(const char *object, const char *program)

@@ -77,4 +77,36 @@ if [ "$engine" = worker ]; then
 	check "the reason is said" grep -q 'mounted or in use' "$dir/refused"
 	umount /tmp/mnt
 fi
+# seen FILTER: what jq makes of all views of `nvring drives`, one array of queues
+seen() { jq -s "[.[].queues[] | select(.drive == 0)] | $1" "$dir/drives"; }
+
+# Commands of the block layer and of passthrough, on one CPU.
+if [[ $engine = @(worker|loop) ]]; then
+	build/nvring drives --json >"$dir/drives" 2>"$dir/drives.log" &
+	drives=$!
+	until [ -s "$dir/drives" ] || ! kill -0 $drives; do # it watches
+		sleep 0.1
+	done
+	taskset -c 0 dd if="/dev/nvme$small" of=/dev/null bs=4096 count=200 iflag=direct status=none
+	taskset -c 0 dd if=/dev/zero of="/dev/nvme$large" bs=4096 seek=5000 count=50 oflag=direct \
+		status=none
+	for _ in 1 2 3; do
+		taskset -c 0 nvme io-passthru "/dev/ng$small" --opcode=2 --namespace-id=1 --read \
+			--data-len=4096 --cdw12=7 >/dev/null
+	done
+	sleep 2
+	kill -TERM $drives
+	wait $drives
+	ok $? "drives: ends well"
+	diag "$(cat "$dir/drives.log")" "$(seen 'map({queue, cpu, interrupts, read: .read.count})' | jq -c .)"
+	check "drives: every read is seen, by passthrough, too" test "$(seen 'map(.read.count) | add')" = 203
+	check "drives: every write" test "$(seen 'map(.write.count) | add')" = 50
+	check "drives: all in the queue of their CPU" test \
+		"$(seen 'map(select(.read.count > 0) | [.queue, .cpu]) | unique')" = "$(jq . <<<'[[1,0]]')"
+	check "drives: and their times" test "$(seen 'all(.read.count == 0 or
+		(.read.p50_ns > 1000 and .read.p50_ns <= .read.p99_ns))')" = true
+	check "drives: no more interrupts than commands" test "$(seen 'map(select(.read.count > 0)) |
+		(map(.interrupts) | add) as $n | $n > 0 and
+		$n <= (map(.read.count + .write.count + .other.count) | add)')" = true
+fi
 tap_done

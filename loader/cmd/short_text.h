@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers for people, in narrow columns. */
+#ifndef NVRING_SHORT_TEXT_H
+#define NVRING_SHORT_TEXT_H
+
+#include <stdint.h>
+
+#define NUMBER_BYTES 16
+
+/* short_number() - "123", "12.3k", "456M": three digits and a unit; returns @ret_text */
+const char *short_number(double value, char ret_text[NUMBER_BYTES]);
+
+/* short_time() - "8.1us", "123us", "4.5ms"; returns @ret_text */
+const char *short_time(uint64_t ns, char ret_text[NUMBER_BYTES]);
+
+#endif
