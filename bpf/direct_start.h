@@ -63,7 +63,7 @@ static __always_inline void direct_command(struct direct_queue *queue, struct qu
 			       ? (__s32)command->bytes
 			       : 0;
 	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
-	guest_buffer_use(&vm->memory, command, sqe);
+	guest_buffer_use(&vm->memory, disk, command, sqe);
 	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
 		sqe->rw_flags |= SQE_RWF_NOWAIT;
 	if (trace_follows(&stats->trace, head))

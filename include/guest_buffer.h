@@ -65,15 +65,18 @@ NVR_INLINE int guest_buffer_find(const struct guest_memory *memory, __u64 hva, _
 /**
  * guest_buffer_use() - give a command's SQE the form for registered buffers, where it has one
  * @memory: the table, pinned or not
- * @command: what @sqe was filled from; a single segment of guest memory qualifies
+ * @disk: the device
+ * @command: what @sqe was filled from; a single segment of guest memory qualifies that is aligned
+ *	to blocks: of others a page has a part of a block, which not all kernels take in this form
+ *	(lib/iov_iter.c, iov_iter_aligned_bvec())
  * @sqe: changed, or left as it is
  */
-NVR_INLINE void guest_buffer_use(const struct guest_memory *memory, const struct command *command,
-				 struct io_uring_sqe *sqe)
+NVR_INLINE void guest_buffer_use(const struct guest_memory *memory, const struct disk *disk,
+				 const struct command *command, struct io_uring_sqe *sqe)
 {
 	int index;
 
-	if (!memory->pinned || command->count != 1 ||
+	if (!memory->pinned || command->count != 1 || command->addr & disk_block_mask(disk) ||
 	    (command->op != COMMAND_READ && command->op != COMMAND_WRITE))
 		return;
 	index = guest_buffer_find(memory, command->addr, command->bytes);

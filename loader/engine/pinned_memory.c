@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "pinned_memory.h"
 
+#include <limits.h>
 #include <liburing.h>
 
 #include "base/util.h"
@@ -39,6 +40,11 @@ static void list_region(struct pinned_memory *pinned, const struct guest_region 
 		};
 }
 
+int pinned_memory_check(void)
+{
+	return ring_clone_buffers(INT_MAX, INT_MAX) == -EBADF ? 0 : -EOPNOTSUPP;
+}
+
 int pinned_memory_open(struct guest_memory *memory, struct pinned_memory **ret_pinned)
 {
 	uint64_t count = number(memory);
@@ -70,19 +76,14 @@ void pinned_memory_close(struct pinned_memory *pinned, struct guest_memory *memo
 	memory->pinned = 0;
 	if (!pinned)
 		return;
-	ring_unregister_buffers(
-		pinned->ring.ring_fd); /* at once; the ring's own end may come later */
+	/* At once; the ring's own end may come later. */
+	ring_unregister_buffers(pinned->ring.ring_fd);
 	io_uring_queue_exit(&pinned->ring);
 	free(pinned);
 }
 
 int pinned_memory_share(const struct pinned_memory *pinned, int ring_fd)
 {
-	int err;
-
 	ring_unregister_buffers(ring_fd);
-	if (!pinned || !pinned->count)
-		return 0;
-	err = ring_clone_buffers(ring_fd, pinned->ring.ring_fd);
-	return err == -EINVAL ? ring_register_buffers(ring_fd, pinned->buffer, pinned->count) : err;
+	return pinned && pinned->count ? ring_clone_buffers(ring_fd, pinned->ring.ring_fd) : 0;
 }

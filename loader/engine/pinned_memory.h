@@ -12,6 +12,14 @@
 
 struct pinned_memory;
 
+/*
+ * pinned_memory_check() - whether there can be such; 0 or -EOPNOTSUPP
+ *
+ * From Linux 6.12 on rings can share buffers. Before, each would have to pin the memory once more,
+ * and passthrough takes no registered buffer that has more pages than a command (block/blk-map.c).
+ */
+int pinned_memory_check(void);
+
 /**
  * pinned_memory_open() - pin all of guest memory
  * @memory: the table; it tells where the buffers are, and that it is pinned, from now on
@@ -33,8 +41,7 @@ void pinned_memory_close(struct pinned_memory *pinned, struct guest_memory *memo
  * @pinned: NULL for nothing
  * @ring_fd: the calling thread's, or one that any thread may use; nothing of it is under way
  *
- * Any thread, while the control thread lets it. Before Linux 6.12 each ring pins it once more.
- * Return: 0 or -errno.
+ * Any thread, while the control thread lets it. Return: 0 or -errno.
  */
 int pinned_memory_share(const struct pinned_memory *pinned, int ring_fd);
 

@@ -79,6 +79,16 @@ static int open_stats(struct vm *vm)
 	return err;
 }
 
+static int check_pinning(const struct vm_options *options)
+{
+	int err = options->pin_memory ? pinned_memory_check() : 0;
+
+	if (err)
+		log_error("--pin-memory: this kernel's io_urings cannot share registered memory "
+			  "(Linux 6.12): start without it");
+	return err;
+}
+
 int vm_create(const struct vm_options *options, const struct backend_options *backend,
 	      struct vm **ret_vm)
 {
@@ -103,6 +113,8 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 		sd_notify(0, "X_NVRING_GONE=1");
 	if (!err)
 		err = cgroup_member_open(vm->cgroup, &vm->member);
+	if (!err)
+		err = check_pinning(options);
 	if (!err)
 		err = backend_open(backend, &vm->backend);
 	if (err) {

@@ -77,7 +77,7 @@ static void send_command(struct worker *worker, struct io *io)
 	sqe = ring_sqe(&worker->ring);
 	sqe_fill(&worker->backend->disk, command,
 		 sqe_user_data(SQE_TAG_REQUEST, queue->index, request->head), sqe);
-	guest_buffer_use(worker->memory, command, sqe);
+	guest_buffer_use(worker->memory, &worker->backend->disk, command, sqe);
 	queue->counters->commands++;
 }
 

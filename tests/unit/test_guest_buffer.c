@@ -66,7 +66,7 @@ static struct io_uring_sqe sqe_of(const struct guest_memory *memory, enum disk_k
 	struct io_uring_sqe sqe[2];
 
 	sqe_fill(&disk, command, 0, sqe);
-	guest_buffer_use(memory, command, sqe);
+	guest_buffer_use(memory, &disk, command, sqe);
 	return sqe[0];
 }
 
@@ -98,6 +98,9 @@ static void forms_of_sqes(void **state)
 	sqe = sqe_of(memory, DISK_FILE, &command);
 	assert_int_equal(sqe.opcode, IORING_OP_WRITE);
 	assert_int_equal(sqe.buf_index, 0);
+	command.addr = memory->region[1].hva + 64; /* half blocks in its pages */
+	sqe = sqe_of(memory, DISK_FILE, &command);
+	assert_int_equal(sqe.opcode, IORING_OP_WRITE);
 	command.addr = memory->region[1].hva;
 	command.count = 2; /* addr is an array of segments then */
 	sqe = sqe_of(memory, DISK_FILE, &command);
