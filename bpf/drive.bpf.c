@@ -84,7 +84,7 @@ int BPF_PROG(nvr_drive_done, struct request___blk *request)
 	struct drive_key key;
 	struct drive_times *times;
 
-	if (!command)
+	if (!command || !request)
 		return 0;
 	key = drive_queue(request);
 	times = bpf_map_lookup_elem(&drive_times, &key);
