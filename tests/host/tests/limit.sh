@@ -112,8 +112,8 @@ kept() {
 		"$1: $3: $got requests a second, $2 wanted, for $(share "$1")% of a CPU"
 }
 
-# slower WANTED [EACH]: those of engines, and of others by what EACH wants, that were slower than that in
-# the last window by more than 5%
+# slower WANTED [FREE]: the engines that were slower than that in the last window by more than 5%, and the
+# one without limits when it was slower than FREE
 slower() {
 	local engine
 
