@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include <json.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -39,4 +40,25 @@ int cmd_printed(const char *command, int status)
 		return status;
 	log_error("%s: stdout: %m", command);
 	return 1;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
+void cmd_catch_stop(void)
+{
+	const struct sigaction stop = { .sa_handler = on_stop };
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+}
+
+bool cmd_stopped(void)
+{
+	return stopped;
 }

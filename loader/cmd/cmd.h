@@ -7,6 +7,7 @@
 #define NVRING_CMD_H
 
 #include <argp.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct json_object;
@@ -36,6 +37,12 @@ void cmd_print_json(struct json_object *object);
  * Return: exit status.
  */
 int cmd_printed(const char *command, int status);
+
+/* cmd_catch_stop() - SIGINT and SIGTERM end a wait, and not the program, from now on */
+void cmd_catch_stop(void);
+
+/* cmd_stopped() - whether one of them came */
+bool cmd_stopped(void);
 
 /* cmd_serve() - `nvring serve`: one VM's disk in the foreground; 0 after SIGTERM or SIGINT */
 int cmd_serve(int argc, char **argv);

@@ -2,9 +2,9 @@
 /* `nvring drives`: what NVMe drives do, as their driver sees it, while somebody watches. */
 #include <argp.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json_add.h"
 #include "base/log.h"
@@ -28,14 +28,6 @@ struct look {
 	uint32_t count;
 	uint64_t at_ns;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int signal_number)
-{
-	(void)signal_number;
-	stopped = 1;
-}
 
 static const struct argp_option options[] = {
 	{ "delay", 'd', "SECONDS", 0, "between two looks (1)", 0 },
@@ -92,7 +84,7 @@ static bool since(struct drive_seen *seen, const struct look *before)
 		histogram_subtract(&seen->times.write, &was->times.write);
 		histogram_subtract(&seen->times.other, &was->times.other);
 		seen->interrupts -= was->interrupts;
-		return commands(seen) > 0;
+		break;
 	}
 	return commands(seen) > 0;
 }
@@ -115,9 +107,7 @@ static void print_times(const struct histogram *histogram)
 	char text[NUMBER_BYTES];
 
 	for (uint32_t share = 500; share <= 990; share += 490)
-		printf(" %7s", histogram_total(histogram)
-				       ? short_time(histogram_percentile(histogram, share), text)
-				       : "-");
+		printf(" %7s", short_percentile(histogram, share, text));
 }
 
 static void print_queue(const struct drive_seen *seen, double seconds)
@@ -125,8 +115,7 @@ static void print_queue(const struct drive_seen *seen, double seconds)
 	char drive[NUMBER_BYTES], cpu[NUMBER_BYTES];
 
 	snprintf(drive, sizeof(drive), "nvme%u", seen->key.drive);
-	snprintf(cpu, sizeof(cpu), seen->cpu < 0 ? "-" : "%d", seen->cpu);
-	printf("%-8s %5u %4s", drive, seen->key.queue, cpu);
+	printf("%-8s %5u %4s", drive, seen->key.queue, short_index(seen->cpu, cpu));
 	print_rate(&seen->times.read, seconds);
 	print_rate(&seen->times.write, seconds);
 	print_rate(&seen->times.other, seconds);
@@ -187,7 +176,7 @@ static int follow(const struct settings *settings, const struct drive_watch *wat
 	struct look before = { 0 }, now = { 0 };
 	int err = look(watch, &before);
 
-	for (uint64_t i = 0; !err && !stopped; i++) {
+	for (uint64_t i = 0; !err && !cmd_stopped(); i++) {
 		if (settings->iterations && i == settings->iterations)
 			break;
 		nanosleep(&delay, NULL);
@@ -233,7 +222,6 @@ int cmd_drives(int argc, char **argv)
 		       "pays "
 		       "a little for it while this runs.",
 	};
-	const struct sigaction stop = { .sa_handler = on_stop };
 	struct settings settings = { .delay_s = 1 };
 	struct drive_watch *watch = NULL;
 	char name[] = "nvring drives";
@@ -241,8 +229,7 @@ int cmd_drives(int argc, char **argv)
 
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	cmd_catch_stop();
 	if (open_watch(&watch))
 		return 1;
 	status = follow(&settings, watch);

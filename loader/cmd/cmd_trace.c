@@ -2,8 +2,8 @@
 /* `nvring trace`: single requests of a VM, stage by stage, as they are over. */
 #include <argp.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json_add.h"
 #include "base/json_get.h"
@@ -21,14 +21,6 @@ struct settings {
 	uint64_t count; /* 0: without end */
 	bool json;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int signal_number)
-{
-	(void)signal_number;
-	stopped = 1;
-}
 
 static const struct argp_option options[] = {
 	{ "every", 'e', "N", 0, "one request in N of each queue, one at a time (100)", 0 },
@@ -141,7 +133,7 @@ static int follow(struct settings *settings)
 		if (!settings->json && !asked)
 			print_heads();
 		asked = true;
-		done = print(settings, result, &printed) || stopped;
+		done = print(settings, result, &printed) || cmd_stopped();
 		lost += json_get_number(result, "lost");
 		json_object_put(result);
 		if (!done)
@@ -171,13 +163,11 @@ int cmd_trace(int argc, char **argv)
 		       "and "
 		       "until the interrupt was sent (-: the guest wants none).",
 	};
-	const struct sigaction stop = { .sa_handler = on_stop };
 	struct settings settings = { .every = 100 };
 	char name[] = "nvring trace";
 
 	argv[0] = name;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	cmd_catch_stop();
 	return cmd_printed("trace", follow(&settings));
 }

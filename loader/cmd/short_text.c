@@ -28,3 +28,17 @@ const char *short_time(uint64_t ns, char ret_text[NUMBER_BYTES])
 	snprintf(ret_text, NUMBER_BYTES, "%.*f%s", value < 99.95 ? 1 : 0, value, units[unit]);
 	return ret_text;
 }
+
+const char *short_percentile(const struct histogram *histogram, uint32_t per_mille,
+			     char ret_text[NUMBER_BYTES])
+{
+	return histogram_total(histogram)
+		       ? short_time(histogram_percentile(histogram, per_mille), ret_text)
+		       : "-";
+}
+
+const char *short_index(int index, char ret_text[NUMBER_BYTES])
+{
+	snprintf(ret_text, NUMBER_BYTES, index < 0 ? "-" : "%d", index);
+	return ret_text;
+}

@@ -60,10 +60,7 @@ static void print_percentile(FILE *out, const struct histogram *histogram, uint3
 {
 	char text[NUMBER_BYTES];
 
-	fprintf(out, " %7s",
-		histogram_total(histogram)
-			? short_time(histogram_percentile(histogram, share), text)
-			: "-");
+	fprintf(out, " %7s", short_percentile(histogram, share, text));
 }
 
 static void print_latencies(FILE *out, const struct sample_queue *did)
@@ -71,9 +68,8 @@ static void print_latencies(FILE *out, const struct sample_queue *did)
 	static const uint32_t shares[] = { 500, 990, 999 };
 	struct histogram all = did->read;
 
-	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-		histogram_counts(&all)[i] +=
-			histogram_counts(&did->write)[i] + histogram_counts(&did->other)[i];
+	histogram_merge(&all, &did->write);
+	histogram_merge(&all, &did->other);
 	for (size_t i = 0; i < ARRAY_SIZE(shares); i++)
 		print_percentile(out, &all, shares[i]);
 }
@@ -87,13 +83,6 @@ static void print_share(FILE *out, uint64_t count, uint64_t completed)
 		fprintf(out, " %7s", "-");
 }
 
-/* "3", or "-" when there is none. */
-static const char *index_text(int index, char ret_text[NUMBER_BYTES])
-{
-	snprintf(ret_text, NUMBER_BYTES, index < 0 ? "-" : "%d", index);
-	return ret_text;
-}
-
 static void print_steering(FILE *out, const struct row *row)
 {
 	const struct sample_queue *did = &row->did;
@@ -102,8 +91,8 @@ static void print_steering(FILE *out, const struct row *row)
 
 	fprintf(out, "%-12.12s %5s %6s %4s %-9s %3s %6s %6s", row->vm, row->queue,
 		short_number((double)did->counters.completed / seconds, text[0]),
-		index_text(did->vcpu, text[1]), *did->state ? did->state : "-",
-		index_text(did->cpu, text[2]), short_number((double)did->held / seconds, text[3]),
+		short_index(did->vcpu, text[1]), *did->state ? did->state : "-",
+		short_index(did->cpu, text[2]), short_number((double)did->held / seconds, text[3]),
 		short_number((double)did->halted / seconds, text[4]));
 	print_share(out, did->counters.interrupts, did->counters.completed);
 	fprintf(out, "%s%s\n", *row->placed ? "  " : "", row->placed);

@@ -140,18 +140,22 @@ void drive_irqs_find(dev_t disk, struct drive_irqs *ret_irqs)
 	find_irqs(&places, ret_irqs);
 }
 
+int drive_irq_cpu(int irq)
+{
+	uint64_t cpu = sysfs_number(CPU_SETSIZE, "/proc/irq/%d/effective_affinity_list", irq);
+
+	return cpu < CPU_SETSIZE ? (int)cpu : -1;
+}
+
 void drive_irqs_near(const struct drive_irqs *irqs, const cpu_set_t *taken, cpu_set_t *ret_near)
 {
 	bool near[DRIVE_QUEUES_MAX] = { false };
 
 	CPU_ZERO(ret_near);
 	for (uint32_t i = 0; i < irqs->count; i++) {
-		uint64_t cpu = irqs->irq[i] ? sysfs_number(CPU_SETSIZE,
-							   "/proc/irq/%d/effective_affinity_list",
-							   irqs->irq[i])
-					    : CPU_SETSIZE;
+		int cpu = irqs->irq[i] ? drive_irq_cpu(irqs->irq[i]) : -1;
 
-		near[i] = cpu < CPU_SETSIZE && CPU_ISSET(cpu, taken);
+		near[i] = cpu >= 0 && CPU_ISSET(cpu, taken);
 	}
 	for (int cpu = 0; cpu < CPU_SETSIZE && irqs->count; cpu++)
 		if (irqs->queue_of[cpu] >= 0 && near[irqs->queue_of[cpu]])

@@ -25,6 +25,9 @@ struct drive_irqs {
  */
 void drive_irqs_find(dev_t disk, struct drive_irqs *ret_irqs);
 
+/* drive_irq_cpu() - the CPU that an interrupt goes to now, -1 when that is not known */
+int drive_irq_cpu(int irq);
+
 /* drive_irqs_near() - the CPUs whose commands make the drive interrupt one of @taken, now */
 void drive_irqs_near(const struct drive_irqs *irqs, const cpu_set_t *taken, cpu_set_t *ret_near);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/bpf_util.h"
-#include "base/sysfs.h"
+#include "drive_irq.h"
 
 #include "bpf/drive.skel.h"
 
@@ -113,17 +113,15 @@ static int take_line(const char *line, struct list *list)
 	struct drive_seen *seen;
 	struct drive_key key;
 	const char *name;
-	uint64_t sum = sum_line(line, &name), cpu;
+	uint64_t sum = sum_line(line, &name);
 
 	if (sscanf(name, "nvme%uq%u", &key.drive, &key.queue) != 2)
 		return 0;
 	seen = entry(list, key);
 	if (!seen)
 		return -ENOMEM;
-	cpu = sysfs_number(INT32_MAX, "/proc/irq/%ld/effective_affinity_list",
-			   strtol(line, NULL, 10));
 	seen->interrupts = sum;
-	seen->cpu = cpu < INT32_MAX ? (int)cpu : -1;
+	seen->cpu = drive_irq_cpu((int)strtol(line, NULL, 10));
 	return 0;
 }
 
