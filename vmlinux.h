@@ -6,16 +6,26 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
+struct bio_vec;
 struct blk_mq_hw_ctx;
 struct bpf_iter__task_file;
 struct bpf_iter_meta;
 struct dentry;
 struct eventfd_ctx;
+struct fdtable;
 struct file;
+struct files_struct;
 struct inode;
 struct io_cqe;
 struct io_kiocb;
+struct io_mapped_region;
+struct io_mapped_ubuf;
 struct io_ring_ctx;
+struct io_ring_ctx___buffers;
+struct io_ring_ctx___nodes;
+struct io_rings;
+struct io_rsrc_data;
+struct io_rsrc_node;
 struct io_sq_data;
 struct io_uring_bpf_ops;
 struct io_uring_cmd;
@@ -28,6 +38,7 @@ struct kvm_vcpu;
 struct nvme_command;
 struct nvme_ctrl;
 struct nvme_request;
+struct page;
 struct path;
 struct pid;
 struct qstr;
@@ -36,6 +47,7 @@ struct request_queue;
 struct seq_file;
 struct super_block;
 struct task_struct;
+struct timespec64;
 struct upid;
 
 /* vmlinux 6.12.95+deb12-amd64 */
@@ -46,6 +58,46 @@ struct task_struct {
 	pid_t pid;
 	pid_t tgid;
 	struct task_struct *group_leader;
+	struct files_struct *files;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct files_struct {
+	struct fdtable *fdt;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct fdtable {
+	struct file **fd;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+typedef __s64 time64_t;
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct timespec64 {
+	time64_t tv_sec;
+	long int tv_nsec;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct page {
+	long unsigned int flags;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct bio_vec {
+	struct page *bv_page;
+	unsigned int bv_len;
+	unsigned int bv_offset;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct io_mapped_ubuf {
+	__u64 ubuf;
+	unsigned int nr_bvecs;
+	unsigned int folio_shift;
+	struct bio_vec bvec[0];
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
@@ -121,6 +173,13 @@ struct io_ring_ctx {
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
+struct io_ring_ctx___buffers {
+	struct io_rings *rings;
+	struct io_mapped_ubuf **user_bufs;
+	struct page **ring_pages;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
 struct io_wq_work_node {
 	struct io_wq_work_node *next;
 } __attribute__((preserve_access_index));
@@ -179,6 +238,28 @@ struct _ioeventfd {
 	struct eventfd_ctx *eventfd;
 	struct kvm_io_device dev;
 	_Bool wildcard;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct io_rsrc_data {
+	struct io_rsrc_node **nodes;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct io_rsrc_node {
+	struct io_mapped_ubuf *buf;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct io_mapped_region {
+	struct page **pages;
+	void *ptr;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct io_ring_ctx___nodes {
+	struct io_rsrc_data buf_table;
+	struct io_mapped_region ring_region;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 7.3.4+deb13-amd64 */

@@ -17,7 +17,14 @@ mkdir -p "$work"
 wanted() {
 	cat <<-END
 		6.12 vmlinux typedef pid_t
-		6.12 vmlinux struct task_struct pid tgid group_leader
+		6.12 vmlinux struct task_struct pid tgid group_leader files
+		6.12 vmlinux struct files_struct fdt
+		6.12 vmlinux struct fdtable fd
+		6.12 vmlinux typedef time64_t
+		6.12 vmlinux struct timespec64 tv_sec tv_nsec
+		6.12 vmlinux struct page flags
+		6.12 vmlinux struct bio_vec bv_page bv_len bv_offset
+		6.12 vmlinux struct io_mapped_ubuf ubuf nr_bvecs folio_shift bvec
 		6.12 vmlinux struct eventfd_ctx id
 		6.12 vmlinux struct upid nr
 		6.12 vmlinux struct pid numbers
@@ -32,6 +39,7 @@ wanted() {
 		6.12 vmlinux struct bpf_iter__task_file meta task file
 		6.12 vmlinux struct io_sq_data task_pid task_tgid
 		6.12 vmlinux struct io_ring_ctx sq_data cached_cq_tail submitter_task
+		6.12 vmlinux struct io_ring_ctx___buffers rings user_bufs ring_pages
 		6.12 vmlinux struct io_uring_cmd
 		6.12 vmlinux struct io_wq_work_node next
 		6.12 vmlinux typedef io_req_flags_t
@@ -46,6 +54,10 @@ wanted() {
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd addr length eventfd dev wildcard
+		7.3 vmlinux struct io_rsrc_data nodes
+		7.3 vmlinux struct io_rsrc_node buf
+		7.3 vmlinux struct io_mapped_region pages ptr
+		7.3 vmlinux struct io_ring_ctx___nodes buf_table ring_region
 		7.3 vmlinux struct iou_loop_params cq_wait_idx
 		7.3 vmlinux struct io_uring_bpf_ops loop_step ring_fd
 		7.3 vmlinux enum IOU_LOOP_STOP

@@ -9,7 +9,7 @@
 #ifndef NVRING_PLAIN_H
 #define NVRING_PLAIN_H
 
-#include "command.h"
+#include "guest_peek.h"
 
 /* Its descriptors: header, data, status. */
 #define PLAIN_DESCS 3
@@ -18,6 +18,12 @@
 struct plain_header {
 	struct virtio_blk_outhdr header;
 	__u8 status;
+};
+
+/* Both go in pairs of words where guest memory is read in place. */
+union plain_start {
+	struct plain_header plain;
+	__u64 word[4];
 };
 
 struct plain_table {
@@ -34,13 +40,13 @@ struct plain {
 #define PLAIN_HEADER_BYTES (__builtin_offsetof(struct plain_header, status) + 1)
 
 /*
- * plain_read() - copy the table out of guest memory; 0 or -EFAULT
+ * plain_copy() - copy the table out of guest memory; 0 or -EFAULT
  *
  * A hardened kernel looks up what lies where guest memory is copied to, and is done soonest when
  * that is the task's stack. Since Linux 6.13 BPF has frames of less than 64 bytes there, and no
  * others: so this is a function, and plain_parse() keeps little on its stack.
  */
-NVR_GLOBAL int plain_read(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
+NVR_GLOBAL int plain_copy(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
 {
 	struct plain_table table;
 
@@ -48,6 +54,26 @@ NVR_GLOBAL int plain_read(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
 		return -EFAULT;
 	*ret_table = table;
 	return 0;
+}
+
+/* plain_read() - the table as it is in guest memory; 0 or -EFAULT */
+NVR_INLINE int plain_read(const struct guest_memory *memory, __u64 hva,
+			  struct plain_table *ret_table)
+{
+	return guest_peek(memory, hva, (__u64 *)ret_table, PLAIN_DESCS)
+		       ? 0
+		       : plain_copy(hva, ret_table);
+}
+
+/* plain_start() - header and status as they are in guest memory; 0 or -EFAULT. Zeros may be pages
+ * that were not there (guest_peek_bpf.h): then it is copied. */
+NVR_INLINE int plain_start(const struct guest_memory *memory, __u64 hva,
+			   union plain_start *ret_start)
+{
+	if (guest_peek(memory, hva, ret_start->word, 2) &&
+	    (ret_start->word[0] || ret_start->word[1]))
+		return 0;
+	return guest_read(&ret_start->plain, hva, PLAIN_HEADER_BYTES);
 }
 
 /* plain_table() - the indirect table, if it is of three descriptors in a row; 1 or 0 */
@@ -60,7 +86,7 @@ NVR_INLINE int plain_table(const struct guest_memory *memory, const struct vring
 	if (indirect->flags != VRING_DESC_F_INDIRECT || indirect->len != sizeof(*ret_table))
 		return 0;
 	hva = guest_memory_find(memory, indirect->addr, &len);
-	if (!hva || len < sizeof(*ret_table) || plain_read(hva, ret_table))
+	if (!hva || len < sizeof(*ret_table) || plain_read(memory, hva, ret_table))
 		return 0;
 	for (__u32 i = 0; i < PLAIN_DESCS; i++) {
 		desc[i].addr = le64_to_cpu(desc[i].addr);
@@ -106,23 +132,23 @@ NVR_GLOBAL int plain_parse(const struct guest_memory *memory NVR_NONNULL,
 {
 	struct command *command = &ret_plain->command;
 	const struct vring_desc *desc = ret_plain->table.desc;
-	struct plain_header start;
+	union plain_start start;
 	__u64 len = 0, hva, sector;
 	int write;
 
 	if (!plain_table(memory, indirect, &ret_plain->table) || !plain_shape(desc))
 		return 0;
 	hva = guest_memory_find(memory, desc[0].addr, &len);
-	if (!hva || len < PLAIN_HEADER_BYTES || guest_read(&start, hva, PLAIN_HEADER_BYTES) ||
-	    start.status != VIRTIO_BLK_S_OK)
+	if (!hva || len < PLAIN_HEADER_BYTES || plain_start(memory, hva, &start) ||
+	    start.plain.status != VIRTIO_BLK_S_OK)
 		return 0;
-	ret_plain->type = le32_to_cpu(start.header.type);
+	ret_plain->type = le32_to_cpu(start.plain.header.type);
 	write = ret_plain->type == VIRTIO_BLK_T_OUT;
 	if ((!write && ret_plain->type != VIRTIO_BLK_T_IN) ||
 	    write == !!(desc[1].flags & VRING_DESC_F_WRITE) ||
 	    (write && disk->flags & DISK_READ_ONLY))
 		return 0;
-	sector = le64_to_cpu(start.header.sector);
+	sector = le64_to_cpu(start.plain.header.sector);
 	hva = guest_memory_find(memory, desc[1].addr, &len);
 	if (!hva || len < desc[1].len || !plain_fits(disk, sector, hva, desc[1].len))
 		return 0;

@@ -66,8 +66,8 @@ $(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%.o $(FUZZ_OBJS)
 TEST_BPF_SRCS	:= $(wildcard tests/unit/*.bpf.c)
 TEST_SKELS	:= $(TEST_BPF_SRCS:%.bpf.c=$(BUILD)/%.skel.h)
 
-$(BUILD)/tests/unit/test_request_bpf.o $(BUILD)/tests/unit/test_histogram.o \
-	$(BUILD)/tests/bpf/test_programs.o: $(TEST_SKELS)
+$(BUILD)/tests/unit/test_request_bpf.o $(BUILD)/tests/unit/test_plain_bpf.o \
+	$(BUILD)/tests/unit/test_histogram.o $(BUILD)/tests/bpf/test_programs.o: $(TEST_SKELS)
 
 -include $(TEST_BPF_SRCS:%.c=$(BUILD)/%.d)
 -include $(TEST_SRCS:%.c=$(BUILD)/%.d) $(FUZZ_LOADER:%.c=$(FUZZ_BUILD)/%.d) \

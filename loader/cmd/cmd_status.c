@@ -114,6 +114,15 @@ static void print_cgroup(struct json_object *status)
 	       text_of(status, "process_cgroup"), *why ? ": " : "", why);
 }
 
+static void print_memory(struct json_object *memory)
+{
+	if (json_get_bool(memory, "pinned"))
+		printf("guest memory pinned, %" PRIu64 " MiB; BPF %s\n",
+		       json_get_number(memory, "bytes") >> 20,
+		       json_get_bool(memory, "read_in_place") ? "reads requests in place"
+							      : "copies requests");
+}
+
 /* Each vCPU: number, what it does, its CPU, the queues whose doorbells it rings. */
 static void print_vcpus(struct json_object *status)
 {
@@ -164,6 +173,7 @@ static void print_status(struct json_object *status)
 	if (*text_of(status, "confinement"))
 		printf("process confined by %s\n", text_of(status, "confinement"));
 	print_cgroup(status);
+	print_memory(json_object_object_get(status, "memory"));
 	if (json_object_object_get(status, "limits"))
 		print_counters("limits", json_object_object_get(status, "limits"));
 	print_steering(status);

@@ -58,6 +58,7 @@ int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps)
 	maps->queue_count = queue_count;
 	maps->queues_bytes = pages(queue_count * sizeof(struct direct_queue));
 	maps->vm_bytes = pages(sizeof(struct direct_vm));
+	maps->pages_bytes = pages(GUEST_PAGES_MAX * sizeof(struct guest_pages));
 	err = bpf_map__set_max_entries(skeleton->maps.nvr_queues, queue_count);
 	if (!err)
 		err = bpf_map__set_max_entries(skeleton->maps.nvr_inflight, queue_count);
@@ -70,6 +71,9 @@ int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps)
 				 &maps->queues);
 	if (!err)
 		err = map_memory(bpf_map__fd(skeleton->maps.nvr_vm), maps->vm_bytes, &maps->vm);
+	if (!err)
+		err = map_memory(bpf_map__fd(skeleton->maps.nvr_guest_pages), maps->pages_bytes,
+				 &maps->pages);
 	if (err) {
 		direct_maps_close(maps);
 		return err;
@@ -86,6 +90,8 @@ void direct_maps_close(struct direct_maps *maps)
 		munmap(maps->queues, maps->queues_bytes);
 	if (maps->vm)
 		munmap(maps->vm, maps->vm_bytes);
+	if (maps->pages)
+		munmap(maps->pages, maps->pages_bytes);
 	direct_bpf__destroy(maps->skeleton);
 	free(maps);
 }

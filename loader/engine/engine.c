@@ -10,6 +10,7 @@
 #include "chooser.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
+#include "guest_pages.h"
 #include "loop.h"
 #include "poller.h"
 #include "vm.h"
@@ -63,8 +64,10 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 		return err;
 	if (!vm->maps_heard) {
 		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
-		if (!err)
+		if (!err) {
 			vm_limits_share(vm, &vm->maps->vm->limits);
+			guest_pages_find(vm->maps, vm->pinned);
+		}
 		if (!err)
 			err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
 		if (err)
@@ -316,6 +319,8 @@ void engine_rest(struct vm *vm)
 
 int engine_use_memory(struct vm *vm)
 {
+	if (vm->maps)
+		guest_pages_find(vm->maps, vm->pinned);
 	return poller_use_memory(vm->poller);
 }
 

@@ -8,6 +8,8 @@
 #include "direct.h"
 #include "engine/chooser.h"
 #include "engine/counters.h"
+#include "engine/direct_maps.h"
+#include "engine/guest_pages.h"
 #include "engine/latency.h"
 #include "engine/steer.h"
 #include "engine/vm_limits.h"
@@ -88,6 +90,22 @@ static struct json_object *disk_json(const struct vm *vm)
 	return object;
 }
 
+/* Whether it is pinned, and whether BPF reads requests in place, which depends on the kernel. */
+static struct json_object *memory_json(const struct vm *vm)
+{
+	const struct guest_memory *memory = &vm->map.memory;
+	struct json_object *object = json_object_new_object();
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < memory->count; i++)
+		bytes += memory->region[i].size;
+	json_add_number(object, "bytes", bytes);
+	json_add_number(object, "regions", memory->count);
+	json_add_bool(object, "pinned", memory->pinned);
+	json_add_bool(object, "read_in_place", vm->maps && guest_pages_found(vm->maps));
+	return object;
+}
+
 /* The VM's, the one this process is in, and why that is not below the VM's. */
 static void add_cgroup(struct json_object *top, const struct vm *vm)
 {
@@ -110,6 +128,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_number(top, "pid", (uint64_t)getpid());
 	json_add_text(top, "name", vm->options.name);
 	json_object_object_add(top, "disk", disk_json(vm));
+	json_object_object_add(top, "memory", memory_json(vm));
 	json_add_text(top, "confinement", privileges_confinement());
 	add_cgroup(top, vm);
 	json_object_object_add(top, "limits", vm_limits_json(vm));

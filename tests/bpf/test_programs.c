@@ -16,6 +16,7 @@
 #include "bpf/dispatch.skel.h"
 #include "bpf/dispatch_helpers.skel.h"
 #include "bpf/drive.skel.h"
+#include "bpf/guest_pages.skel.h"
 #include "bpf/hub.skel.h"
 #include "bpf/kicker.skel.h"
 #include "bpf/loop.skel.h"
@@ -25,6 +26,7 @@
 #include "bpf/stats.skel.h"
 #include "bpf/user_copy.skel.h"
 #include "bpf/vcpu.skel.h" /* wants vcpu_layout.h's types */
+#include "tests/unit/plain.skel.h"
 #include "tests/unit/request.skel.h"
 
 #define LOG_BYTES (1 << 20) /* of the verifier; a kernel keeps the end of it */
@@ -47,7 +49,9 @@ static const struct object {
 	{ "vcpu", vcpu_bpf__elf_bytes },
 	{ "kicker", kicker_bpf__elf_bytes },
 	{ "drive", drive_bpf__elf_bytes },
+	{ "guest_pages", guest_pages_bpf__elf_bytes },
 	{ "request", request_bpf__elf_bytes },
+	{ "plain", plain_bpf__elf_bytes },
 };
 
 static struct btf *kernel; /* its types */

@@ -21,7 +21,7 @@ locked() {
 }
 
 run 6.12 worker
-run 6.12 poller --vcpu-dispatch
+run 6.12 poller --vcpu-dispatch --pin-memory
 locked 7 loop --pin-memory
 locked 7 poller --vcpu-dispatch
 tap_done

@@ -28,12 +28,12 @@ spent() {
 		"\(map(.run_cnt // 0) | add // 0) \(map(.run_time_ns // 0) | add // 0)"'
 }
 
-# cost DEPTH: of the runs that this many requests in flight make. Some engines' programs are gone when
-# the load is.
+# cost DEPTH [OPTION]: of the runs that this many requests in flight make. Some engines' programs are gone
+# when the load is.
 cost() {
-	local before after runs ns requests load
+	local before after runs ns requests load label="depth $1${2:+, $2}"
 
-	daemon_start --null 1G --queues 1
+	daemon_start --null 1G --queues 1 ${2:-}
 	build/tests/front/loadgen --socket "$socket" --depth "$1" --event-idx --seconds 30 >/dev/null &
 	load=$!
 	# A worker serves until the engine is there, which takes a while beside the load.
@@ -57,11 +57,11 @@ cost() {
 	requests=$(($(counter completed) - requests))
 	kill -TERM $load
 	wait $load 2>/dev/null
-	ok $(($? != 128 + 15)) "depth $1: the load went on until it was ended"
+	ok $(($? != 128 + 15)) "$label: the load went on until it was ended"
 	daemon_end 2>/dev/null
 	runs=$((after[0] - before[0])) ns=$((after[1] - before[1]))
-	check "depth $1: the kernel ran and timed it" test "$runs" -gt 0 -a "$requests" -gt 0
-	diag "$engine, depth $1: $requests requests, $runs runs of $((ns / (runs + !runs))) ns, $((
+	check "$label: the kernel ran and timed it" test "$runs" -gt 0 -a "$requests" -gt 0
+	diag "$engine, $label: $requests requests, $runs runs of $((ns / (runs + !runs))) ns, $((
 		ns / (requests + !requests))) ns a request"
 }
 
@@ -93,6 +93,7 @@ filter() {
 
 cost 1
 cost 32
+cost 32 --pin-memory
 if [ "$engine" = poller ]; then
 	filter 'nvr_(hub|complete)' completions .requests --depth 32
 	# One doorbell each: at this rate the other is asleep before the next.

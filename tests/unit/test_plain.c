@@ -5,19 +5,9 @@
  */
 #include "unit.h"
 
-#include "plain.h"
-#include "request_cases.h"
+#include "plain_layout.h"
 
 #define RANDOM_CASES 200000
-
-/* A plain request as a Linux driver lays it out, to be spoilt. */
-struct layout {
-	struct disk disk;
-	struct virtio_blk_outhdr header;
-	uint8_t status;
-	struct vring_desc first;
-	struct vring_desc table[4];
-};
 
 static int setup(void **state)
 {
@@ -31,36 +21,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct layout plain_layout(bool write, uint64_t sector, uint64_t data, uint32_t len)
-{
-	struct layout layout = { .disk = case_disks[CASE_DISK_512] };
-
-	layout.header.type = cpu_to_le32(write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN);
-	layout.header.sector = cpu_to_le64(sector);
-	guest_desc(&layout.table[0], GUEST_HEADER, 16, VRING_DESC_F_NEXT, 1);
-	guest_desc(&layout.table[1], data, len,
-		   VRING_DESC_F_NEXT | (write ? 0 : VRING_DESC_F_WRITE), 2);
-	guest_desc(&layout.table[2], GUEST_HEADER + 16, 1, VRING_DESC_F_WRITE, 0);
-	guest_desc(&layout.table[3], GUEST_HEADER + 16, 1, VRING_DESC_F_WRITE, 0);
-	guest_desc(&layout.first, GUEST_TABLE, 3 * sizeof(layout.table[0]), VRING_DESC_F_INDIRECT,
-		   0);
-	return layout;
-}
-
-static void place(struct guest *guest, const struct layout *layout)
-{
-	char *header = guest_hva(guest, GUEST_HEADER);
-
-	memcpy(header, &layout->header, sizeof(layout->header));
-	header[16] = (char)layout->status;
-	memcpy(guest_hva(guest, GUEST_TABLE), layout->table, sizeof(layout->table));
-	guest->desc[0] = layout->first;
-	guest->queue.flags = QUEUE_INDIRECT;
-}
-
 static int parse(struct guest *guest, const struct layout *layout, struct plain *ret_plain)
 {
-	place(guest, layout);
+	layout_place(guest, layout);
 	return plain_parse(&guest->memory, &layout->disk, &guest->desc[0], ret_plain);
 }
 
@@ -91,7 +54,7 @@ static void reads_and_writes_are_plain(void **state)
 	struct guest *guest = *state;
 
 	for (int write = 0; write < 2; write++) {
-		struct layout layout = plain_layout(write, 5, GUEST_DATA, 4096);
+		struct layout layout = layout_plain(write, 5, GUEST_DATA, 4096);
 		struct plain plain;
 
 		assert_int_equal(parse(guest, &layout, &plain), 1);
@@ -107,7 +70,7 @@ static void reads_and_writes_are_plain(void **state)
 #define SPOILT(name, spoil)                                                 \
 	static void name(void **state)                                      \
 	{                                                                   \
-		struct layout l = plain_layout(false, 5, GUEST_DATA, 4096); \
+		struct layout l = layout_plain(false, 5, GUEST_DATA, 4096); \
 		struct plain plain;                                         \
                                                                             \
 		spoil;                                                      \
@@ -148,33 +111,15 @@ SPOILT(misaligned_for_the_disk, l.disk.memory_align = 4; l.table[1].addr++)
 SPOILT(read_only_disk, l.header.type = cpu_to_le32(VIRTIO_BLK_T_OUT);
        l.table[1].flags = VRING_DESC_F_NEXT; l.disk.flags |= DISK_READ_ONLY)
 
-/* spoil() - write a number of any size somewhere into the layout */
-static void spoil(struct layout *layout, uint64_t *random)
-{
-	static const uint64_t values[] = { 0, 1, 2, 16, 17, 48, 512, GUEST_END, GUEST_BORDER };
-	uint64_t value =
-		unit_below(random, 4) ? values[unit_below(random, 9)] : unit_random(random);
-	size_t bytes = 1ULL << unit_below(random, 4);
-	size_t from = offsetof(struct layout, header), to = sizeof(*layout) - bytes;
-
-	memcpy((char *)layout + from + unit_below(random, to - from), &value, bytes);
-}
-
 static void same_as_the_general_way(void **state)
 {
 	uint64_t random = unit_seed(__func__);
 	uint32_t plain_count = 0;
 
 	for (int turn = 0; turn < RANDOM_CASES; turn++) {
-		struct layout layout =
-			plain_layout(unit_below(&random, 2), unit_below(&random, CASE_SECTORS),
-				     GUEST_DATA + unit_below(&random, 1 << 20),
-				     512 * (1 + (uint32_t)unit_below(&random, 16)));
+		struct layout layout = layout_random(&random);
 		struct plain plain;
 
-		layout.disk = case_disks[unit_below(&random, CASE_DISK_COUNT)];
-		if (unit_below(&random, 2))
-			spoil(&layout, &random);
 		if (!parse(*state, &layout, &plain))
 			continue;
 		plain_count++;

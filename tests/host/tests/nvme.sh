@@ -60,7 +60,7 @@ check "their books balance" books_balance 1000
 if [ "$engine" != worker ]; then
 	check "no queue was left to a worker" test -z "$(grep 'served by a worker' "$daemon_log")"
 fi
-if [ "${options[*]}" = --vcpu-dispatch ]; then
+if [[ " ${options[*]} " = *" --vcpu-dispatch "* ]]; then
 	check "vCPUs started requests" grep -qE 'by vCPUs [1-9]' "$daemon_log"
 fi
 check "the guest's file system is on the drive" e2fsck -fn "/dev/nvme$small"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # programs ENGINE...: every BPF program before this kernel's verifier, the trial of its helpers, and
-# whether it has these engines and no other, what vCPU dispatch cannot do, and that a VM's process names no
-# socket of the host; TAP of several programs.
+# whether it has these engines and no other, what vCPU dispatch cannot do, that a VM's process names no
+# socket of the host, and that requests are the same in BPF; TAP of several programs.
 for test in programs user_copy; do
 	echo "## $test"
 	timeout 120 build/tests/bpf/test_$test
@@ -22,7 +22,7 @@ case " $* " in
 	echo "## status $?"
 	;;
 esac
-for test in privileges private_root; do
+for test in privileges private_root request_bpf plain_bpf; do
 	echo "## $test"
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout 60 build/tests/unit/test_$test
 	echo "## status $?"

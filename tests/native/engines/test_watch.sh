@@ -283,6 +283,35 @@ slow() {
 		awk -v a="$ours" 'BEGIN { exit !(a >= 14 && a < 200) }'
 }
 
+# in_place: guest memory is pinned, and BPF reads requests where they are
+in_place() {
+	local load
+
+	serve --null 64M --pin-memory
+	build/tests/front/loadgen --socket "$socket" --depth 4 --queues 2 --sleep --event-idx --rate "$rate" \
+		--seconds 60 >/dev/null 2>&1 &
+	load=$!
+	for _ in $(seq 200); do
+		[ "$(status '[.queues[].engine] | unique | join(",")')" != "$engine" ] || break
+		sleep 0.1
+	done
+	status >"$dir/status"
+	check "pinned memory: as much as the front-end has" jq -e \
+		'.memory | .pinned and .bytes > 0 and .regions > 0' "$dir/status"
+	check "pinned memory: whether requests are read in place" jq -e --arg engine "$engine" \
+		'.memory.read_in_place == ($engine != "worker")' "$dir/status"
+	kill $load
+	wait $load 2>/dev/null
+	for _ in $(seq 100); do
+		[ "$(status .connected)" != false ] || break
+		sleep 0.1
+	done
+	check "pinned memory: none without a front-end" \
+		test "$(status '.memory | "\(.bytes) \(.pinned) \(.read_in_place)"')" = "0 false false"
+	daemon_end 2>/dev/null
+	ok $? "pinned memory: the daemon ends"
+}
+
 # managed: all VMs of a manager, or those that are named
 managed() {
 	local at=(--runtime-dir "$dir/run") manager name
@@ -335,6 +364,7 @@ else
 	daemon_end 2>/dev/null
 fi
 slow
+in_place
 managed
 pins=$dir serve --null 1M
 check "a folder that is not in bpffs is no failure, and said" grep -q 'is not in bpffs' "$daemon_log"
