@@ -5,8 +5,8 @@
 
 #include "direct_complete.h"
 #include "direct_limit.h"
-#include "guest_buffer.h"
 #include "plain.h"
+#include "sqe.h"
 
 #ifndef DIRECT_SUBMITS
 #define DIRECT_SUBMITS 0 /* 1: SQEs are submitted by BPF itself (loop) */
@@ -63,7 +63,7 @@ static __always_inline void direct_command(struct direct_queue *queue, struct qu
 			       ? (__s32)command->bytes
 			       : 0;
 	sqe_fill(disk, command, sqe_user_data(SQE_TAG_DIRECT, queue->index, head), sqe);
-	guest_buffer_use(&vm->memory, disk, command, sqe);
+	sqe_use_buffer(&vm->memory, disk, command, sqe);
 	if (DIRECT_SUBMITS && disk->kind != DISK_NVME)
 		sqe->rw_flags |= SQE_RWF_NOWAIT;
 	if (trace_follows(&stats->trace, head))

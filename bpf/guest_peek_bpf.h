@@ -32,26 +32,34 @@ static __always_inline __u64 guest_pages_at(const struct guest_pages *pages, __u
 	       (at & ((1ULL << pages->shift) - 1));
 }
 
+/* guest_address() - the kernel's address of @bytes of guest memory, or 0 where there is none to be
+ * used */
+static __always_inline __u64 guest_address(const struct guest_memory *memory, __u64 hva,
+					   const __u32 bytes)
+{
+	const struct guest_pages *pages;
+	int buffer;
+
+	if (!memory->pinned || (hva & (GUEST_PAGE - 1)) > GUEST_PAGE - bytes)
+		return 0;
+	buffer = guest_buffer_find(memory, hva, 1);
+	pages = bpf_map_lookup_elem(&nvr_guest_pages, &buffer);
+	return pages && pages->list ? guest_pages_at(pages, hva - pages->hva) : 0;
+}
+
 /*
  * guest_peek() - guest_read() of @pairs times 16 bytes without a helper; 1 when it was done
  *
  * A page may be gone from the direct map, as one that the hardware reported broken: then loads from
  * it yield zeros, which a caller is not to take for what the guest wrote.
  */
-static __always_inline int guest_peek(const struct guest_memory *memory, __u64 hva, __u64 *to,
+static __always_inline int guest_peek(const struct guest_memory *memory, __u64 hva, guest_word *to,
 				      const __u32 pairs)
 {
-	const struct guest_pages *pages;
-	__u64 address;
-	int buffer;
+	__u64 address = guest_address(memory, hva, 16 * pairs);
 
-	if (!memory->pinned || (hva & (GUEST_PAGE - 1)) > GUEST_PAGE - 16 * pairs)
+	if (!address)
 		return 0;
-	buffer = guest_buffer_find(memory, hva, 1);
-	pages = bpf_map_lookup_elem(&nvr_guest_pages, &buffer);
-	if (!pages || !pages->list)
-		return 0;
-	address = guest_pages_at(pages, hva - pages->hva);
 	for (__u32 i = 0; i < pairs; i++) {
 		to[2 * i] = (__u64)guest_pair(address + 16 * i)->tv_sec;
 		to[2 * i + 1] = (__u64)guest_pair(address + 16 * i)->tv_nsec;

@@ -4,8 +4,9 @@
  * into user memory (before 6.13). The same names as in include/vring.h; for bpf/vring_bpf.h.
  *
  * A call costs far more than the bytes it moves: entries go by the batch, from and to copies
- * (struct vring_shadow). Nothing is pinned: where a page is not present, the call fails, the turn
- * ends with what it has, and user space has the page mapped.
+ * (struct vring_shadow), and what is pinned (--pin-memory) is read without one. Nothing else is:
+ * where a page is not present, the call fails, the turn ends with what it has, and user space has
+ * the page mapped.
  *
  * The helpers copy, and a copy of two bytes may be two stores: a driver that looks in between would
  * see the used index go back, from 0xff by 0x00 to 0x100. Eight aligned bytes are one store, which
@@ -118,13 +119,13 @@ NVR_INLINE __u16 vring_avail_entry(const struct vring_memory *vring, __u16 slot)
 	return vring->shadow->avail_ring[slot & (QUEUE_SIZE_MAX - 1)];
 }
 
+/* vring_shadow_desc() - read one; bpf/poller_vring.h */
+NVR_GLOBAL int vring_shadow_desc(__u64 hva, struct vring_desc *ret_desc NVR_NONNULL);
+
 NVR_INLINE int vring_desc_read(const struct vring_memory *vring, __u16 index,
 			       struct vring_desc *ret_desc)
 {
-	return bpf_probe_read_user(ret_desc, sizeof(*ret_desc),
-				   (void *)guest_view(vring->shadow->desc + 16U * index))
-		       ? -EFAULT
-		       : 0;
+	return vring_shadow_desc(vring->shadow->desc + 16U * index, ret_desc);
 }
 
 /* Into the copy: the guest has it when it is published. */

@@ -7,9 +7,7 @@
 #ifndef NVRING_GUEST_BUFFER_H
 #define NVRING_GUEST_BUFFER_H
 
-#include <linux/io_uring.h>
-
-#include "command.h"
+#include "guest_memory.h"
 
 /* The kernel's limits for one registered buffer, and for their number (io_uring/rsrc.c). */
 #define GUEST_BUFFER_SHIFT 30
@@ -60,34 +58,6 @@ NVR_INLINE int guest_buffer_find(const struct guest_memory *memory, __u64 hva, _
 	if (memory->count == 2 && hva - region->hva >= region->size)
 		region = &memory->region[1];
 	return guest_buffer_in(region, hva, len);
-}
-
-/**
- * guest_buffer_use() - give a command's SQE the form for registered buffers, where it has one
- * @memory: the table, pinned or not
- * @disk: the device
- * @command: what @sqe was filled from; a single segment of guest memory qualifies that is aligned
- *	to blocks: of others a page has a part of a block, which not all kernels take in this form
- *	(lib/iov_iter.c, iov_iter_aligned_bvec())
- * @sqe: changed, or left as it is
- */
-NVR_INLINE void guest_buffer_use(const struct guest_memory *memory, const struct disk *disk,
-				 const struct command *command, struct io_uring_sqe *sqe)
-{
-	int index;
-
-	if (!memory->pinned || command->count != 1 || command->addr & disk_block_mask(disk) ||
-	    (command->op != COMMAND_READ && command->op != COMMAND_WRITE))
-		return;
-	index = guest_buffer_find(memory, command->addr, command->bytes);
-	if (index < 0)
-		return;
-	sqe->buf_index = (__u16)index;
-	if (sqe->opcode == IORING_OP_URING_CMD)
-		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
-	else
-		sqe->opcode =
-			command->op == COMMAND_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
 }
 
 #endif

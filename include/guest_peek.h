@@ -41,13 +41,16 @@ struct guest_pages_args {
 /* More than a page, so that the check's buffer has several. */
 #define GUEST_PAGES_CHECK 1500U
 
+/* Guest memory as it is loaded, whatever it is taken for then. */
+typedef __u64 __attribute__((may_alias)) guest_word;
+
 #ifdef __bpf__
 #include "guest_peek_bpf.h"
 #else
 
 /* guest_peek() - guest_read() of @pairs times 16 bytes without a helper; 1 when it was done: user
  * space has no need of that */
-NVR_INLINE int guest_peek(const struct guest_memory *memory, __u64 hva, __u64 *to, __u32 pairs)
+NVR_INLINE int guest_peek(const struct guest_memory *memory, __u64 hva, guest_word *to, __u32 pairs)
 {
 	(void)memory;
 	(void)hva;

@@ -9,6 +9,7 @@
 #ifndef NVRING_PLAIN_H
 #define NVRING_PLAIN_H
 
+#include "command.h"
 #include "guest_peek.h"
 
 /* Its descriptors: header, data, status. */
@@ -23,7 +24,7 @@ struct plain_header {
 /* Both go in pairs of words where guest memory is read in place. */
 union plain_start {
 	struct plain_header plain;
-	__u64 word[4];
+	guest_word word[4];
 };
 
 struct plain_table {
@@ -60,7 +61,7 @@ NVR_GLOBAL int plain_copy(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
 NVR_INLINE int plain_read(const struct guest_memory *memory, __u64 hva,
 			  struct plain_table *ret_table)
 {
-	return guest_peek(memory, hva, (__u64 *)ret_table, PLAIN_DESCS)
+	return guest_peek(memory, hva, (guest_word *)ret_table, PLAIN_DESCS)
 		       ? 0
 		       : plain_copy(hva, ret_table);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/io_uring.h>
 
+#include "guest_buffer.h"
 #include "nvme.h"
 
 #define SQE_FILE_DEVICE 0 /* index among the ring's registered files */
@@ -100,6 +101,34 @@ NVR_INLINE void sqe_fill(const struct disk *disk, const struct command *command,
 	default:
 		sqe_transfer(command, sqe);
 	}
+}
+
+/**
+ * sqe_use_buffer() - give a command's SQE the form for registered buffers, where it has one
+ * @memory: the table, pinned or not
+ * @disk: the device
+ * @command: what @sqe was filled from; a single segment of guest memory qualifies that is aligned
+ *	to blocks: of others a page has a part of a block, which not all kernels take in this form
+ *	(lib/iov_iter.c, iov_iter_aligned_bvec())
+ * @sqe: changed, or left as it is
+ */
+NVR_INLINE void sqe_use_buffer(const struct guest_memory *memory, const struct disk *disk,
+			       const struct command *command, struct io_uring_sqe *sqe)
+{
+	int index;
+
+	if (!memory->pinned || command->count != 1 || command->addr & disk_block_mask(disk) ||
+	    (command->op != COMMAND_READ && command->op != COMMAND_WRITE))
+		return;
+	index = guest_buffer_find(memory, command->addr, command->bytes);
+	if (index < 0)
+		return;
+	sqe->buf_index = (__u16)index;
+	if (sqe->opcode == IORING_OP_URING_CMD)
+		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
+	else
+		sqe->opcode =
+			command->op == COMMAND_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
 }
 
 #endif

@@ -8,7 +8,6 @@
 #include "completion.h"
 #include "direct.h"
 #include "dirty_log.h"
-#include "guest_buffer.h"
 #include "notify.h"
 #include "sqe.h"
 #include "used.h"
@@ -77,7 +76,7 @@ static void send_command(struct worker *worker, struct io *io)
 	sqe = ring_sqe(&worker->ring);
 	sqe_fill(&worker->backend->disk, command,
 		 sqe_user_data(SQE_TAG_REQUEST, queue->index, request->head), sqe);
-	guest_buffer_use(worker->memory, &worker->backend->disk, command, sqe);
+	sqe_use_buffer(worker->memory, &worker->backend->disk, command, sqe);
 	queue->counters->commands++;
 }
 

@@ -66,7 +66,7 @@ static struct io_uring_sqe sqe_of(const struct guest_memory *memory, enum disk_k
 	struct io_uring_sqe sqe[2];
 
 	sqe_fill(&disk, command, 0, sqe);
-	guest_buffer_use(memory, &disk, command, sqe);
+	sqe_use_buffer(memory, &disk, command, sqe);
 	return sqe[0];
 }
 

@@ -139,7 +139,7 @@ static int parse(struct kernel *kernel, const struct layout *layout)
 static void compare(struct kernel *kernel, const struct layout *layout)
 {
 	const struct plain *bpf = &kernel->probe->plain;
-	struct plain user;
+	struct plain user = { 0 };
 
 	layout_place(kernel->guest, layout);
 	assert_int_equal(parse(kernel, layout),
