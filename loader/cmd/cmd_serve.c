@@ -164,6 +164,7 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 {
 	char cgroups[PATH_MAX] = "";
 	struct privileges keep = {
+		.bpf = vm->options.bpf,
 		.passthrough = vm->backend.disk.kind == DISK_NVME,
 		.dispatch = vm->options.vcpu_dispatch,
 		.notify = getenv("NOTIFY_SOCKET"),

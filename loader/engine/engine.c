@@ -59,6 +59,8 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 
 	if (engine == ENGINE_WORKER)
 		return 0;
+	if (!vm->options.bpf)
+		return refuse(ret_why, -EPERM, "--bpf is off");
 	err = engine == ENGINE_LOOP ? loop_check(ret_why) : 0;
 	if (err)
 		return err;

@@ -50,6 +50,16 @@ static void forget(struct steer *steer)
 	steer->why[0] = '\0';
 }
 
+static int open_vcpus(struct steer *steer)
+{
+	struct vm *vm = steer->vm;
+
+	if (vm->options.bpf)
+		return vcpus_open(vm->front_pid, vm->pins, &steer->vcpus, steer->why);
+	snprintf(steer->why, sizeof(steer->why), "--bpf is off");
+	return -EPERM;
+}
+
 /* Look at the vCPUs of whoever is connected. Return: whether there are any. */
 static bool look(struct steer *steer)
 {
@@ -63,7 +73,7 @@ static bool look(struct steer *steer)
 	/* What was refused once is, until another one comes. */
 	if (!steer->front) {
 		steer->front = vm->front_pid;
-		err = vcpus_open(vm->front_pid, vm->pins, &steer->vcpus, steer->why);
+		err = open_vcpus(steer);
 		if (err)
 			log_debug("vCPUs are not seen: %s", steer->why);
 	}

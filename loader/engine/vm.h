@@ -34,6 +34,7 @@ struct vm_options {
 	uint32_t spin_us;		  /* most a worker spins before it sleeps */
 	uint64_t per_second[LIMIT_KINDS]; /* --iops, --bw; 0: no limit */
 	bool pin_memory;
+	bool bpf;	    /* off: no engine but the worker, and nothing is known of vCPUs */
 	bool vcpu_dispatch; /* with the poller */
 	bool moderation;    /* of interrupts, include/moderate.h */
 	bool wake_halted;   /* interrupts are not held for a halted vCPU */

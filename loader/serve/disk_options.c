@@ -31,6 +31,7 @@ enum option_key {
 	OPT_BW,
 	OPT_PIN_MEMORY,
 	OPT_ENGINE,
+	OPT_BPF,
 	OPT_VCPU_DISPATCH,
 	OPT_MODERATION,
 	OPT_WAKE_HALTED,
@@ -57,6 +58,9 @@ static const struct argp_option rows[] = {
 	{ "engine", OPT_ENGINE, "NAME", 0,
 	  "what serves the queues: worker (user space), poller or loop (BPF in the kernel), or "
 	  "auto, which chooses by what it measures (auto)",
+	  4 },
+	{ "bpf", OPT_BPF, "on|off", 0,
+	  "off: the process that faces the guest has no right to BPF, and a worker serves (on)",
 	  4 },
 	{ "vcpu-dispatch", OPT_VCPU_DISPATCH, NULL, 0,
 	  "with the poller: a vCPU that rings a doorbell parses its requests itself", 4 },
@@ -217,6 +221,8 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 			return wrong(why, "--engine %s: worker, poller, loop or auto is wanted",
 				     text);
 		return 0;
+	case OPT_BPF:
+		return one_of_two(row, text, "off", "on", &vm->bpf, why);
 	case OPT_MODERATION:
 		return one_of_two(row, text, "off", "on", &vm->moderation, why);
 	case OPT_WAKE_HALTED:
@@ -245,6 +251,7 @@ void disk_options_init(struct disk_options *options)
 	*options = (struct disk_options){
 		.vm = { .queues = DEFAULT_QUEUES,
 			.engine = ENGINE_AUTO,
+			.bpf = true,
 			.workers = 1,
 			.spin_us = DEFAULT_SPIN_US,
 			.moderation = true,
@@ -284,10 +291,14 @@ int disk_options_finish(struct disk_options *options, char why[DISK_OPTION_WHY])
 
 	if (!!disk->image + !!disk->device + disk->null != 1)
 		return wrong(why, "one of --device DEV, --image FILE and --null SIZE is wanted");
+	if (!vm->bpf && (vm->engine == ENGINE_POLLER || vm->engine == ENGINE_LOOP))
+		return wrong(why, "--engine %s is BPF, and --bpf is off", engine_name(vm->engine));
 	if (vm->vcpu_dispatch && vm->engine != ENGINE_POLLER)
 		return wrong(why, "--vcpu-dispatch is for --engine poller");
 	if (disk->size && disk->device)
 		return wrong(why, "--size is for --image; a device has its own, or --range");
+	if (!vm->bpf)
+		vm->engine = ENGINE_WORKER; /* what auto would come to */
 	/* Workers beyond the list start over in it; without one they run anywhere. */
 	for (int i = options->cpu_count; i < VM_WORKERS_MAX; i++)
 		vm->cpus[i] = options->cpu_count ? vm->cpus[i % options->cpu_count] : -1;

@@ -34,7 +34,7 @@
 	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
 	 LANDLOCK_ACCESS_FS_REMOVE_DIR)
 
-static bool has_landlock = true, has_seccomp = true, has_root = true;
+static bool has_landlock = true, has_seccomp = true, has_root = true, has_bpf = true;
 
 static int allow_at(int ruleset, int fd, __u64 rights)
 {
@@ -130,7 +130,7 @@ static int restrict_files(const struct privileges *keep)
  */
 static bool wants_admin(const struct privileges *keep)
 {
-	return keep->passthrough || keep->dispatch || !bpf_has_uptr();
+	return keep->passthrough || (keep->bpf && (keep->dispatch || !bpf_has_uptr()));
 }
 
 static void cap_freep(cap_t *caps)
@@ -142,18 +142,26 @@ static void cap_freep(cap_t *caps)
 /* Of those we have. */
 static int restrict_capabilities(const struct privileges *keep)
 {
-	static const cap_value_t wanted[] = { CAP_BPF, CAP_PERFMON, CAP_IPC_LOCK, CAP_SYS_ADMIN };
-	size_t count = ARRAY_SIZE(wanted) - !wants_admin(keep);
+	const struct {
+		cap_value_t cap;
+		bool wanted;
+	} caps[] = {
+		{ CAP_BPF, keep->bpf },
+		{ CAP_PERFMON, keep->bpf },
+		{ CAP_IPC_LOCK, true },
+		{ CAP_SYS_ADMIN, wants_admin(keep) },
+	};
 	_cleanup_(cap_freep) cap_t have = cap_get_proc(), kept = cap_init();
 	cap_flag_value_t is_set;
 
 	if (!have || !kept)
 		return -errno;
-	for (size_t i = 0; i < count; i++) {
-		if (cap_get_flag(have, wanted[i], CAP_PERMITTED, &is_set) || is_set == CAP_CLEAR)
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
+		if (!caps[i].wanted || cap_get_flag(have, caps[i].cap, CAP_PERMITTED, &is_set) ||
+		    is_set == CAP_CLEAR)
 			continue;
-		cap_set_flag(kept, CAP_PERMITTED, 1, &wanted[i], CAP_SET);
-		cap_set_flag(kept, CAP_EFFECTIVE, 1, &wanted[i], CAP_SET);
+		cap_set_flag(kept, CAP_PERMITTED, 1, &caps[i].cap, CAP_SET);
+		cap_set_flag(kept, CAP_EFFECTIVE, 1, &caps[i].cap, CAP_SET);
 	}
 	return cap_set_proc(kept) ? -errno : 0;
 }
@@ -170,9 +178,9 @@ static void leave_network(void)
 		log_debug("no network namespace of its own: %m");
 }
 
-static int restrict_calls(void)
+static int restrict_calls(const struct privileges *keep)
 {
-	int err = syscall_filter_install();
+	int err = syscall_filter_install(keep->bpf);
 
 	if (err != -ENOSYS && err != -EINVAL)
 		return err;
@@ -191,7 +199,8 @@ int privileges_drop(const struct privileges *keep)
 	if (!err)
 		err = restrict_capabilities(keep);
 	if (!err)
-		err = restrict_calls();
+		err = restrict_calls(keep);
+	has_bpf = keep->bpf || !has_seccomp;
 	if (err)
 		log_error("privileges cannot be given up: %s", strerror(-err));
 	return err;
@@ -202,8 +211,8 @@ const char *privileges_confinement(void)
 	static char text[128];
 
 	/* A root that chdir() leaves would be none. */
-	snprintf(text, sizeof(text), "capabilities%s%s%s", has_landlock ? ", Landlock" : "",
-		 has_seccomp ? ", seccomp" : "",
+	snprintf(text, sizeof(text), "capabilities%s%s%s%s", has_bpf ? "" : " without BPF",
+		 has_landlock ? ", Landlock" : "", has_seccomp ? ", seccomp" : "",
 		 has_root && has_seccomp ? ", private root"
 					 : "; no private root: Unix sockets of the host are within "
 					   "reach");

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct privileges {
+	bool bpf;	  /* engines are to be chosen at run time */
 	bool passthrough; /* NVMe commands are to be sent */
 	bool dispatch;	  /* KVM is to be hooked */
 	int socket_dir;	  /* where sockets' files are removed at the end, O_PATH, or -1 */
@@ -23,8 +24,8 @@ struct privileges {
  * privileges_drop() - keep what serving needs, for good
  * @keep: what that is
  *
- * Before the first thread is started, as each has its own: capabilities but those of BPF (engines
- * are chosen at run time) and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
+ * Before the first thread is started, as each has its own: capabilities but those of BPF, where
+ * that is wanted, and locked memory; more by exec (PR_SET_NO_NEW_PRIVS); by Landlock,
  * where the kernel has it, all files, but to read /proc, /sys and /dev/zero and to change nvring's
  * folder of bpffs and the VM's cgroup; running programs, mounts, and other processes' memory; the
  * paths of all else, the host's Unix sockets among them, where it may have a root of its own

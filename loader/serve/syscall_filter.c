@@ -116,6 +116,13 @@ static const struct sock_filter quiet[] = {
 	RETURN(ALLOW),
 };
 
+static const struct sock_filter no_bpf[] = {
+	LOAD(nr),
+	UNLESS(SYS_bpf, 1),
+	RETURN(REFUSE),
+	RETURN(ALLOW),
+};
+
 static int install(const struct sock_filter *code, size_t count, unsigned int flags)
 {
 	const struct sock_fprog program = {
@@ -131,7 +138,7 @@ static int install(const struct sock_filter *code, size_t count, unsigned int fl
 
 #define TGKILL_PID (ARRAY_SIZE(head) + 2 * ARRAY_SIZE(allowed) + 2)
 
-int syscall_filter_install(void)
+int syscall_filter_install(bool bpf)
 {
 	struct sock_filter code[ARRAY_SIZE(head) + 2 * ARRAY_SIZE(allowed) + ARRAY_SIZE(tail)];
 	size_t count = 0;
@@ -147,5 +154,7 @@ int syscall_filter_install(void)
 		code[count++] = tail[i];
 	code[TGKILL_PID].k = (uint32_t)getpid();
 	err = install(quiet, ARRAY_SIZE(quiet), 0);
+	if (!err && !bpf)
+		err = install(no_bpf, ARRAY_SIZE(no_bpf), 0);
 	return err ? err : install(code, count, SECCOMP_FILTER_FLAG_LOG);
 }

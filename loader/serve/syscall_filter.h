@@ -13,12 +13,16 @@
 #ifndef NVRING_SYSCALL_FILTER_H
 #define NVRING_SYSCALL_FILTER_H
 
+#include <stdbool.h>
+
 /**
  * syscall_filter_install() - for this thread and those it starts, for good
+ *
+ * @bpf: BPF, too; else none, which CAP_SYS_ADMIN would allow, kept for passthrough
  *
  * After PR_SET_NO_NEW_PRIVS. Return: 0; -ENOSYS or -EINVAL where the kernel has no seccomp, or
  * -errno.
  */
-int syscall_filter_install(void);
+int syscall_filter_install(bool bpf);
 
 #endif

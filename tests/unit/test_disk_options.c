@@ -41,6 +41,7 @@ static void test_files(void **state)
 	says("null = 1G\r\nqueues = 2\r\n", "{\"null\":\"1G\",\"queues\":\"2\"}");
 	says("queues=2\nimage = /a b/c=d #e  \n", "{\"image\":\"/a b/c=d #e\",\"queues\":\"2\"}");
 	says("null=1G\nread-only=yes\npin-memory=no\n", "{\"null\":\"1G\",\"read-only\":\"yes\"}");
+	says("null=1G\nbpf=off\n", "{\"null\":\"1G\",\"bpf\":\"off\"}");
 }
 
 static void test_mistakes(void **state)
@@ -54,6 +55,7 @@ static void test_mistakes(void **state)
 	says("null=1G\n=2\n", ":2: no option is named \"\"; `nvring attach --help` lists them");
 	says("null\n", ":1: `option = value` is wanted");
 	says("null=1G\nnull=2G\n", ":2: null is given a second time");
+	says("null=1G\nbpf=off\nengine=loop\n", ": --engine loop is BPF, and --bpf is off");
 	says("null=1G\nread-only=maybe\n", ":2: --read-only maybe: yes or no is wanted");
 	says("null=1G\nread-only=\n", ":2: --read-only : yes or no is wanted");
 	says("null=1G\0\n", ":1: a byte of value 0 is no text");

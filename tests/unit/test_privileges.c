@@ -22,7 +22,7 @@
 #include "base/util.h"
 #include "serve/privileges.h"
 
-static struct privileges keep = { .socket_dir = -1, .control_dir = -1 };
+static struct privileges keep = { .bpf = true, .socket_dir = -1, .control_dir = -1 };
 
 /* Bits of a child's exit status. */
 #define REFUSED 1
@@ -246,6 +246,13 @@ static bool has_bpf(void)
 	return is_set == CAP_SET;
 }
 
+/* The call itself, whatever capabilities would allow. */
+static bool calls_bpf(void)
+{
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "ours", 4, 4, 1, NULL) >= 0 || errno != EPERM ||
+	       bpf_prog_get_next_id(0, &(__u32){ 0 }) >= 0 || errno != EPERM;
+}
+
 static void test_files(void **state)
 {
 	(void)state;
@@ -275,6 +282,20 @@ static void test_capabilities(void **state)
 	assert_int_equal(in_child(has_capability), REFUSED);
 	if (!geteuid() && has_bpf())
 		assert_int_equal(in_child(has_bpf), ALLOWED);
+}
+
+/* Not even with what passthrough keeps, which stands for BPF's capabilities, too. */
+static void test_without_bpf(void **state)
+{
+	(void)state;
+	keep.bpf = false;
+	assert_int_equal(in_child(has_capability), REFUSED);
+	assert_int_equal(in_child(has_bpf), REFUSED);
+	keep.passthrough = true;
+	assert_int_equal(in_child(has_bpf), REFUSED);
+	assert_int_equal(in_child(calls_bpf), REFUSED);
+	keep.passthrough = false;
+	keep.bpf = true;
 }
 
 static bool has_seccomp(void)
@@ -333,7 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),	      cmocka_unit_test(test_what_serving_needs),
 		cmocka_unit_test(test_capabilities),  cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_administrator),
+		cmocka_unit_test(test_administrator), cmocka_unit_test(test_without_bpf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
