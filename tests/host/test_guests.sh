@@ -6,5 +6,5 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 tests/guest/uml >/dev/null || exit 1
-relay_host "three guests" guests --kernel 7 --seconds 1100 --
+relay_host "three guests" guests --kernel 7 --seconds 650 --
 tap_done

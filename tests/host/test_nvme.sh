@@ -9,14 +9,14 @@ cd "$(dirname "$0")/../.."
 
 # run KERNEL ENGINE [OPTION...]: the points of tests/host/tests/nvme.sh, as ours
 run() {
-	relay_host "${*:2} on Linux $1" nvme --kernel "$1" --seconds 560 -- "${@:2}"
+	relay_host "${*:2} on Linux $1" nvme --kernel "$1" --seconds 440 -- "${@:2}"
 }
 
 # locked KERNEL ENGINE [OPTION...]: the same, on a kernel that is locked down
 locked() {
 	local label="${*:2} on Linux $1, locked down"
 
-	relay_host "$label" nvme --kernel "$1" --seconds 560 --append lockdown=integrity -- "${@:2}"
+	relay_host "$label" nvme --kernel "$1" --seconds 440 --append lockdown=integrity -- "${@:2}"
 	check "$label: so it is" grep -q 'Kernel is locked down' build/host/nvme/dmesg
 }
 

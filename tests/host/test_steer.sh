@@ -6,5 +6,5 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 tests/guest/bench >/dev/null || exit 1
-relay_host "steering on Linux 7" steer --kernel 7 --smp 4 --drive-queues 3 --memory 3G --seconds 800 -- loop
+relay_host "steering on Linux 7" steer --kernel 7 --smp 4 --drive-queues 3 --memory 3G --seconds 600 -- loop
 tap_done
