@@ -15,7 +15,9 @@ NVR_INLINE __u8 completion_error(int err)
  * completion_nvme() - result of a passthrough command
  *
  * The driver retries what the block layer sends it when the device allows that; passthrough
- * commands come back at once (path error, controller reset), so the retrying is ours.
+ * commands come back at once (path error, controller reset), so the retrying is ours. With
+ * EINVAL, too: so the kernel says that a multipath namespace has no path at the moment
+ * (drivers/nvme/host/ioctl.c, nvme_ns_head_chr_uring_cmd()).
  */
 NVR_INLINE enum command_step completion_nvme(struct request *request, int result)
 {
@@ -23,7 +25,7 @@ NVR_INLINE enum command_step completion_nvme(struct request *request, int result
 
 	if (result) {
 		int retry = result > 0 ? !(result & NVME_STATUS_DNR)
-				       : result == -EAGAIN || result == -EINTR;
+				       : result == -EAGAIN || result == -EINTR || result == -EINVAL;
 
 		if (retry && request->retries < COMMAND_RETRIES) {
 			request->retries++;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/log.h"
 #include "disk/backend.h"
 #include "ring.h"
 #include "spin.h"
@@ -69,6 +70,7 @@ struct worker {
 	struct io *waiting, **waiting_tail; /* for a bounce buffer */
 	struct chain_table table;	    /* scratch */
 	uint64_t swept_ns;		    /* when queues of BPF's were last looked after */
+	struct log_limit failures;	    /* of commands, in the log */
 };
 
 /**

@@ -156,6 +156,25 @@ static void drive(struct worker *worker, struct io *io, enum command_step step)
 	}
 }
 
+/* What the device refused for good; the guest may ask for it again and again. */
+static void report_failure(struct worker *worker, const struct io *io, int result)
+{
+	const struct command *command = &io->request.command;
+	char why[64];
+
+	if (io->request.status != VIRTIO_BLK_S_IOERR || !log_limit_pass(&worker->failures))
+		return;
+	if (result > 0 && worker->backend->disk.kind == DISK_NVME)
+		snprintf(why, sizeof(why), "NVMe status %#x", (unsigned int)result);
+	else
+		snprintf(why, sizeof(why), "%s", result ? strerror(-result) : "the file has ended");
+	log_warn("queue %u: %s of %llu bytes at byte %llu failed: %s", io->queue->index,
+		 command->op == COMMAND_READ	? "a read"
+		 : command->op == COMMAND_WRITE ? "a write"
+						: "a command",
+		 (unsigned long long)command->bytes, (unsigned long long)command->offset, why);
+}
+
 void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int result)
 {
 	struct request *request = &io->request;
@@ -170,6 +189,8 @@ void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int
 		bounce_copy(request, io->bounce, min((uint64_t)result, command->bytes), true);
 	dirty_log_command(&io->queue->vm->log, worker->memory, request);
 	step = command_completed(&worker->backend->disk, request, result);
+	if (step == COMMAND_DONE)
+		report_failure(worker, io, result);
 	if (io->bounce && step != COMMAND_AGAIN)
 		bounce_put(worker, io);
 	drive(worker, io, step);

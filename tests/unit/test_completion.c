@@ -128,6 +128,7 @@ static void final_errors(void **state)
 		{ &file, -EIO, VIRTIO_BLK_S_IOERR },
 		{ &file, -ENOSPC, VIRTIO_BLK_S_IOERR },
 		{ &file, -EFAULT, VIRTIO_BLK_S_IOERR },
+		{ &file, -EINVAL, VIRTIO_BLK_S_IOERR },
 		{ &file, -EOPNOTSUPP, VIRTIO_BLK_S_UNSUPP },
 		{ &file, 0, VIRTIO_BLK_S_IOERR }, /* the file ended */
 	};
@@ -146,8 +147,9 @@ static void passing_errors(void **state)
 		const struct disk *disk;
 		int result;
 	} cases[] = {
-		{ &nvme, 0x371 }, /* path error by the host */
-		{ &nvme, 0x007 }, /* aborted by request: a reset */
+		{ &nvme, 0x371 },   /* path error by the host */
+		{ &nvme, 0x007 },   /* aborted by request: a reset */
+		{ &nvme, -EINVAL }, /* no path */
 		{ &nvme, -EAGAIN }, { &nvme, -EINTR }, { &file, -EAGAIN }, { &file, -EINTR },
 	};
 	struct guest *guest = *state;
