@@ -26,7 +26,6 @@
 #include "bpf/stats.skel.h"
 #include "bpf/user_copy.skel.h"
 #include "bpf/vcpu.skel.h" /* wants vcpu_layout.h's types */
-#include "tests/unit/plain.skel.h"
 #include "tests/unit/request.skel.h"
 
 #define LOG_BYTES (1 << 20) /* of the verifier; a kernel keeps the end of it */
@@ -51,7 +50,6 @@ static const struct object {
 	{ "drive", drive_bpf__elf_bytes },
 	{ "guest_pages", guest_pages_bpf__elf_bytes },
 	{ "request", request_bpf__elf_bytes },
-	{ "plain", plain_bpf__elf_bytes },
 };
 
 static struct btf *kernel; /* its types */

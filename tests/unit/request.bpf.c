@@ -38,3 +38,16 @@ int nvr_parse(void *ctx)
 		probe->step = command_next(&probe->disk, &probe->request);
 	return 0;
 }
+
+SEC("syscall")
+int nvr_plain(void *ctx)
+{
+	struct request_probe *probe;
+	__u32 zero = 0;
+
+	probe = bpf_map_lookup_elem(&nvr_probe, &zero);
+	if (probe)
+		probe->result =
+			plain_parse(&probe->memory, &probe->disk, &probe->first, &probe->plain);
+	return 0;
+}

@@ -12,9 +12,9 @@
 #include "engine/guest_pages.h"
 #include "engine/pinned_memory.h"
 #include "plain_layout.h"
-#include "plain_probe.h"
+#include "request_probe.h"
 
-#include "tests/unit/plain.skel.h"
+#include "tests/unit/request.skel.h"
 
 #define RANDOM_CASES 20000
 #define HUGE_BYTES   (2UL << 20)
@@ -24,8 +24,8 @@
 struct kernel {
 	struct guest *guest;
 	struct direct_maps *maps;
-	struct plain_bpf *skeleton;
-	struct plain_probe *probe;
+	struct request_bpf *skeleton;
+	struct request_probe *probe;
 	struct pinned_memory *pinned;
 	char *ram;	     /* pinned; huge pages where the kernel has some */
 	const char *refused; /* why the kernel has none of it, or NULL */
@@ -37,12 +37,12 @@ static int load(struct kernel *kernel)
 
 	if (err)
 		return err;
-	kernel->skeleton = plain_bpf__open();
+	kernel->skeleton = request_bpf__open();
 	if (!kernel->skeleton)
 		return -errno;
 	err = direct_maps_share(kernel->maps, kernel->skeleton->obj);
 	if (!err)
-		err = plain_bpf__load(kernel->skeleton);
+		err = request_bpf__load(kernel->skeleton);
 	if (err)
 		return err;
 	kernel->probe = mmap(NULL, sizeof(*kernel->probe), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -92,7 +92,7 @@ static int teardown(void **state)
 	munmap(kernel->ram - PINNED_SKIP, PINNED_BYTES + HUGE_BYTES);
 	if (kernel->probe)
 		munmap(kernel->probe, sizeof(*kernel->probe));
-	plain_bpf__destroy(kernel->skeleton);
+	request_bpf__destroy(kernel->skeleton);
 	direct_maps_close(kernel->maps);
 	guest_free(kernel->guest);
 	free(kernel);
@@ -125,7 +125,7 @@ static bool pin(struct kernel *kernel)
 static int parse(struct kernel *kernel, const struct layout *layout)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	struct plain_probe *probe = kernel->probe;
+	struct request_probe *probe = kernel->probe;
 
 	probe->memory = kernel->guest->memory;
 	probe->disk = layout->disk;

@@ -32,6 +32,16 @@ serve() {
 }
 folder=$pins/vm%2E1
 
+# unload PID: end a load, and see its front-end go
+unload() {
+	kill "$1"
+	wait "$1" 2>/dev/null
+	for _ in $(seq 100); do
+		[ "$(status .connected)" != false ] || break
+		sleep 0.1
+	done
+}
+
 load() { build/tests/front/loadgen --socket "$socket" "$@"; }
 dump() { "$bpftool" -j map dump pinned "$folder/stats" | jq '[.[].formatted.value]'; }
 # near VALUE OF PERCENT
@@ -126,12 +136,7 @@ followed() {
 	else
 		skip "trace: it is over" "no bpffs, or no bpftool"
 	fi
-	kill $load
-	wait $load 2>/dev/null
-	for _ in $(seq 100); do
-		[ "$(status | jq .connected)" != false ] || break
-		sleep 0.1
-	done
+	unload $load
 	completed 1
 	ok $? "the load that was followed is over"
 }
@@ -300,12 +305,7 @@ in_place() {
 		'.memory | .pinned and .bytes > 0 and .regions > 0' "$dir/status"
 	check "pinned memory: whether requests are read in place" jq -e --arg engine "$engine" \
 		'.memory.read_in_place == ($engine != "worker")' "$dir/status"
-	kill $load
-	wait $load 2>/dev/null
-	for _ in $(seq 100); do
-		[ "$(status .connected)" != false ] || break
-		sleep 0.1
-	done
+	unload $load
 	check "pinned memory: none without a front-end" \
 		test "$(status '.memory | "\(.bytes) \(.pinned) \(.read_in_place)"')" = "0 false false"
 	daemon_end 2>/dev/null
