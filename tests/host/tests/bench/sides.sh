@@ -167,6 +167,9 @@ side_answer() {
 	if [ -d "/proc/${side_qemu[$1]}" ]; then
 		echo "no answer in $3 s"
 	else
+		while IFS= read -r -t 1 -u "${side_out[$1]}" line; do
+			echo "$line"
+		done >>"/results/$1.console.log"
 		echo "its machine was reset"
 	fi
 	return 1
