@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct _ioeventfd;
+struct address_space;
 struct bio_vec;
 struct blk_mq_hw_ctx;
 struct bpf_iter__task_file;
@@ -15,6 +16,7 @@ struct eventfd_ctx;
 struct fdtable;
 struct file;
 struct files_struct;
+struct folio;
 struct inode;
 struct io_cqe;
 struct io_kiocb;
@@ -39,6 +41,8 @@ struct nvme_command;
 struct nvme_ctrl;
 struct nvme_request;
 struct page;
+struct page___head;
+struct page___info;
 struct path;
 struct pid;
 struct qstr;
@@ -93,10 +97,19 @@ struct bio_vec {
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */
+struct page___head {
+	long unsigned int compound_head;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct folio {
+	struct address_space *mapping;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
 struct io_mapped_ubuf {
 	__u64 ubuf;
 	unsigned int nr_bvecs;
-	unsigned int folio_shift;
 	struct bio_vec bvec[0];
 } __attribute__((preserve_access_index));
 
@@ -238,6 +251,11 @@ struct _ioeventfd {
 	struct eventfd_ctx *eventfd;
 	struct kvm_io_device dev;
 	_Bool wildcard;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 7.3.4+deb13-amd64 */
+struct page___info {
+	long unsigned int compound_info;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 7.3.4+deb13-amd64 */

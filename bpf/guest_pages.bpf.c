@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Looks up which pages a ring has registered, once they are (include/guest_peek.h). Nobody but
- * the ring knows, and it is asked in the kernel's own words; so what came of it is tried on memory
- * of which it is known what is in it, before anything relies on it.
+ * Looks up where the kernel has pages that a ring has registered (include/guest_peek.h). Nobody
+ * but the ring knows, and it is asked in the kernel's own words; so what comes of it is tried on a
+ * page of which it is known what is in it, before anything relies on it.
  */
 #include "vmlinux.h"
 
@@ -15,7 +15,11 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define PAGE_SHIFT 12
+#define PAGE_SHIFT    12
+#define PAGE_SHIFT_TO 6	   /* from the address of a struct page, of 64 bytes, to its page's */
+#define FILE_NOT      3ULL /* bits of a folio's mapping: it is no file (PAGE_MAPPING_FLAGS) */
+#define HEAD_MASKS    0xffffff0000000000ULL /* above all struct pages (x86-64's vmemmap) */
+#define TRY_PAIRS     (GUEST_PAGE / 16)
 
 static __always_inline __u64 word(__u64 address)
 {
@@ -49,7 +53,7 @@ static __always_inline __u64 direct_map(struct io_ring_ctx *ring)
 		at = (__u64)BPF_CORE_READ(before, rings);
 		page = word((__u64)BPF_CORE_READ(before, ring_pages));
 	}
-	return at - (page << GUEST_PAGE_SHIFT);
+	return at - (page << PAGE_SHIFT_TO);
 }
 
 /* A ring's registered buffers; since Linux 6.13 there is a node for each. */
@@ -80,71 +84,78 @@ static __always_inline struct io_mapped_ubuf *buffer_at(const struct buffers *bu
 	return (void *)(buffers->of_node == NO_NODES ? entry : word(entry + buffers->of_node));
 }
 
-/*
- * Fill @pages, where the kernel's list is what we know; 0 on success.
- *
- * A run of several pages is a folio, which lies aligned to its size. So where the first one's page
- * does, and all of it from the offset on is the buffer's, that offset is the folio's own.
- */
-static __always_inline int look_up(const struct io_mapped_ubuf *buffer, __u64 direct,
-				   struct guest_pages *pages)
+/* Where a page that is not a folio's first tells which that is. */
+static __always_inline __u32 head_offset(void)
 {
-	__u64 list = (__u64)buffer + bpf_core_field_offset(struct io_mapped_ubuf, bvec);
-	__u32 shift = BPF_CORE_READ(buffer, folio_shift), count = BPF_CORE_READ(buffer, nr_bvecs);
-	const struct bio_vec *first = (void *)list;
-	__u32 skip = BPF_CORE_READ(first, bv_offset), bytes = BPF_CORE_READ(first, bv_len);
-	__u64 at = ((__u64)BPF_CORE_READ(first, bv_page) << GUEST_PAGE_SHIFT) + direct;
-
-	if (BPF_CORE_READ(buffer, ubuf) != pages->hva || shift < PAGE_SHIFT ||
-	    shift > GUEST_BUFFER_SHIFT || at & ((1ULL << shift) - 1) ||
-	    (count > 1 && skip + bytes != 1U << shift))
-		return -EINVAL;
-	pages->skip = skip;
-	pages->shift = shift;
-	pages->direct = direct;
-	pages->list = list;
-	return 0;
+	return bpf_core_field_exists(((struct page___info *)0)->compound_info)
+		       ? bpf_core_field_offset(struct page___info, compound_info)
+		       : bpf_core_field_offset(struct page___head, compound_head);
 }
 
-/* The buffer whose words are their own addresses, read as guest memory will be. */
-static __always_inline int check(const struct buffers *buffers, __u64 direct,
-				 const struct guest_pages_args *args)
+/* The folio that a page is of: the page itself, or one that the page points to, or, since Linux
+ * 7.1, has a mask for (compound_head(), include/linux/page-flags.h). */
+static __always_inline __u64 folio_of(__u64 page, __u32 offset)
 {
-	struct guest_pages pages = { .hva = args->check_hva };
-	int err = look_up(buffer_at(buffers, args->check), direct, &pages);
-	__u32 i;
+	__u64 head = word(page + offset);
 
-	if (err)
-		return err;
-	nvr_for(i, 0, GUEST_PAGES_CHECK) {
-		__u64 at = i * sizeof(__u64);
-
-		if ((__u64)guest_pair(guest_pages_at(&pages, at))->tv_sec != args->check_hva + at)
-			return -EINVAL;
-	}
-	return 0;
+	if (!(head & 1))
+		return page;
+	return head >= HEAD_MASKS ? page & head : head - 1;
 }
 
-/* 0, or -errno where pages cannot be found by the way we know */
+/* A slot has the page that is registered for it from now on, if it is a page of a file. */
+static __always_inline void look_up(const struct io_mapped_ubuf *buffer, __u64 direct, __u32 head,
+				    struct guest_page *slot)
+{
+	const struct bio_vec *first =
+		(void *)buffer + bpf_core_field_offset(struct io_mapped_ubuf, bvec);
+	__u64 page = (__u64)BPF_CORE_READ(first, bv_page);
+
+	if (BPF_CORE_READ(buffer, ubuf) != slot->pinned || BPF_CORE_READ(buffer, nr_bvecs) != 1 ||
+	    BPF_CORE_READ(first, bv_offset) || BPF_CORE_READ(first, bv_len) != GUEST_PAGE)
+		return;
+	slot->file_at = folio_of(page, head) + bpf_core_field_offset(struct folio, mapping);
+	slot->file = word(slot->file_at);
+	slot->address = (page << PAGE_SHIFT_TO) + direct;
+	slot->used = 1;
+	store_once(&slot->turn, slot->turn + 1);
+	if (slot->file && !(slot->file & FILE_NOT))
+		store_release(&slot->hva, slot->pinned);
+}
+
+/* 0, or -EOPNOTSUPP where pages cannot be found by the way we know */
 SEC("syscall")
 int nvr_find_pages(struct guest_pages_args *args)
 {
 	struct io_ring_ctx *ring = ring_of(args->ring_fd);
 	struct buffers buffers = buffers_of(ring);
+	__u32 head = head_offset(), i;
 	__u64 direct = direct_map(ring);
-	__u32 count = args->count, i;
-	int err;
 
 	if (sizeof(struct bio_vec) != bpf_core_type_size(struct bio_vec) ||
-	    bpf_core_type_size(struct page) != 1U << (PAGE_SHIFT - GUEST_PAGE_SHIFT))
+	    bpf_core_type_size(struct page) != 1U << (PAGE_SHIFT - PAGE_SHIFT_TO))
 		return -EOPNOTSUPP;
-	err = check(&buffers, direct, args);
-	nvr_for(i, 0, count) {
-		struct guest_pages *pages = bpf_map_lookup_elem(&nvr_guest_pages, &i);
+	nvr_for(i, 0, GUEST_PAGES) {
+		struct guest_page *page = bpf_map_lookup_elem(&nvr_guest_pages, &i);
 
-		if (err || !pages)
-			break;
-		err = look_up(buffer_at(&buffers, i), direct, pages);
+		if (page && page->pinned && page->pinned != page->hva)
+			look_up(buffer_at(&buffers, i), direct, head, page);
 	}
-	return err;
+	return 0;
+}
+
+/* The page whose words are their own addresses: 0, or -EINVAL where it is not read in place */
+SEC("syscall")
+int nvr_try_page(struct guest_pages_args *args)
+{
+	__u64 hva = args->try_hva;
+	guest_word pair[2];
+	__u32 i;
+
+	nvr_for(i, 0, TRY_PAIRS) {
+		if (!guest_peek(hva + 16 * i, pair, 1) || pair[0] != hva + 16 * i ||
+		    pair[1] != hva + 16 * i + 8)
+			return -EINVAL;
+	}
+	return 0;
 }

@@ -8,13 +8,10 @@
 
 #ifdef VRING_HELPERS
 
-/* In place where it is pinned; zeros, which no driver writes, may be a page that was not there. */
+/* In place where that can be; zeros, which no driver writes, may be a page that was not there. */
 NVR_GLOBAL int vring_shadow_desc(__u64 hva, struct vring_desc *ret_desc NVR_NONNULL)
 {
-	__u32 zero = 0;
-	const struct direct_vm *vm = bpf_map_lookup_elem(&nvr_vm, &zero);
-
-	if (vm && guest_peek(&vm->memory, hva, (guest_word *)ret_desc, 1) && ret_desc->addr)
+	if (guest_peek(hva, (guest_word *)ret_desc, 1) && ret_desc->addr)
 		return 0;
 	return bpf_probe_read_user(ret_desc, sizeof(*ret_desc), (void *)guest_view(hva)) ? -EFAULT
 											 : 0;

@@ -24,7 +24,10 @@ wanted() {
 		6.12 vmlinux struct timespec64 tv_sec tv_nsec
 		6.12 vmlinux struct page flags
 		6.12 vmlinux struct bio_vec bv_page bv_len bv_offset
-		6.12 vmlinux struct io_mapped_ubuf ubuf nr_bvecs folio_shift bvec
+		6.12 vmlinux struct page___head compound_head
+		6.12 vmlinux struct address_space
+		6.12 vmlinux struct folio mapping
+		6.12 vmlinux struct io_mapped_ubuf ubuf nr_bvecs bvec
 		6.12 vmlinux struct eventfd_ctx id
 		6.12 vmlinux struct upid nr
 		6.12 vmlinux struct pid numbers
@@ -54,6 +57,7 @@ wanted() {
 		6.12 kvm struct kvm_vcpu
 		6.12 kvm struct kvm_io_device ops
 		6.12 kvm struct _ioeventfd addr length eventfd dev wildcard
+		7.3 vmlinux struct page___info compound_info
 		7.3 vmlinux struct io_rsrc_data nodes
 		7.3 vmlinux struct io_rsrc_node buf
 		7.3 vmlinux struct io_mapped_region pages ptr

@@ -1,48 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pinned guest memory by the kernel's own addresses (--pin-memory).
+ * Reading guest memory where it is, by the kernel's own addresses.
  *
  * To copy from user memory, BPF calls a helper, which costs far more than the few bytes of a
- * request's table and header. Pages that are pinned stay where they are, and the kernel has all
- * memory mapped in one piece (its direct map): there BPF reads them by plain loads. Which pages
- * they are the ring knows that they are registered with; loader/engine/guest_pages.c has that
- * looked up once.
+ * request's table and header. A driver has these in few pages, the same ones again and again. So
+ * pages that BPF copied from are pinned, and while they are it loads from them, where the kernel
+ * has all memory mapped for itself in one piece (its direct map). Which pages, the control thread
+ * sees to (loader/engine/guest_pages.c); a page that is not among them is copied from, and noted.
+ *
+ * The guest's memory at an address may become another page all the same, as a balloon, free page
+ * reporting and virtio-mem give pages back to the host: then the one that is pinned is no page of
+ * the memory's file any more, which is looked at before each use.
  */
 #ifndef NVRING_GUEST_PEEK_H
 #define NVRING_GUEST_PEEK_H
 
-#include "guest_buffer.h"
+#include "arch.h"
 
-/* Registered buffers of which the pages are known, 1 GiB each; what lies in others is copied. */
-#define GUEST_PAGES_MAX 1024U
+#define GUEST_PAGE 4096U
 
-/*
- * The pages of a registered buffer, which the kernel lists in runs of equal length, each in a row
- * (struct io_mapped_ubuf, io_uring/rsrc.h). A page's address follows from where its struct page
- * is: these are in a row, too.
- */
-struct guest_pages {
-	__u64 hva;    /* where the buffer begins in the serving process */
-	__u64 list;   /* kernel address of the runs' struct bio_vec; 0: not known */
-	__u64 direct; /* kernel address of the page whose struct page were at address 0 */
-	__u32 skip;   /* bytes of the first run before the buffer */
-	__u32 shift;  /* a run has 1 << shift bytes */
+/* Pages of one VM that are pinned at most. One goes where its address says, so that it is found by
+ * one look. A power of two. */
+#define GUEST_PAGES 1024U
+
+/* One writes and many read, as under a sequence lock: what was read counts where the page and turn
+ * are still the same afterwards. */
+struct guest_page {
+	__u64 hva;     /* the page, in the serving process; 0: none */
+	__u64 address; /* where the kernel has it */
+	__u64 file_at; /* kernel address where its folio tells the file that it is a page of */
+	__u64 file;    /* what that is */
+	__u64 wanted;  /* another page, that was copied from for want of it here, or 0 */
+	__u64 pinned;  /* what the ring has for the slot, 0: nothing; not hva until it was found */
+	__u32 turn;    /* how many were here */
+	__u32 used;    /* 1: it was, since the control thread looked */
 };
 
-/* Argument of bpf/guest_pages.bpf.c, which fills the rest of struct guest_pages. */
+/* Argument of bpf/guest_pages.bpf.c. */
 struct guest_pages_args {
-	__u32 ring_fd; /* of the ring they are registered with, in the calling process */
-	__u32 count;   /* buffers to look up, 0..GUEST_PAGES_MAX */
-	__u32 check;   /* the buffer of GUEST_PAGES_CHECK words, each its own address */
+	__u32 ring_fd; /* has slots' pages registered, by number; of the calling process */
 	__u32 reserved;
-	__u64 check_hva;
+	__u64 try_hva; /* the page to try */
 };
-
-/* More than a page, so that the check's buffer has several. */
-#define GUEST_PAGES_CHECK 1500U
 
 /* Guest memory as it is loaded, whatever it is taken for then. */
 typedef __u64 __attribute__((may_alias)) guest_word;
+
+NVR_INLINE __u32 guest_page_slot(__u64 hva)
+{
+	return (__u32)(hva / GUEST_PAGE) % GUEST_PAGES;
+}
 
 #ifdef __bpf__
 #include "guest_peek_bpf.h"
@@ -50,9 +57,8 @@ typedef __u64 __attribute__((may_alias)) guest_word;
 
 /* guest_peek() - guest_read() of @pairs times 16 bytes without a helper; 1 when it was done: user
  * space has no need of that */
-NVR_INLINE int guest_peek(const struct guest_memory *memory, __u64 hva, guest_word *to, __u32 pairs)
+NVR_INLINE int guest_peek(__u64 hva, guest_word *to, __u32 pairs)
 {
-	(void)memory;
 	(void)hva;
 	(void)to;
 	(void)pairs;

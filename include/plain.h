@@ -58,21 +58,17 @@ NVR_GLOBAL int plain_copy(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
 }
 
 /* plain_read() - the table as it is in guest memory; 0 or -EFAULT */
-NVR_INLINE int plain_read(const struct guest_memory *memory, __u64 hva,
-			  struct plain_table *ret_table)
+NVR_INLINE int plain_read(__u64 hva, struct plain_table *ret_table)
 {
-	return guest_peek(memory, hva, (guest_word *)ret_table, PLAIN_DESCS)
-		       ? 0
-		       : plain_copy(hva, ret_table);
+	return guest_peek(hva, (guest_word *)ret_table, PLAIN_DESCS) ? 0
+								     : plain_copy(hva, ret_table);
 }
 
 /* plain_start() - header and status as they are in guest memory; 0 or -EFAULT. Zeros may be pages
  * that were not there (guest_peek_bpf.h): then it is copied. */
-NVR_INLINE int plain_start(const struct guest_memory *memory, __u64 hva,
-			   union plain_start *ret_start)
+NVR_INLINE int plain_start(__u64 hva, union plain_start *ret_start)
 {
-	if (guest_peek(memory, hva, ret_start->word, 2) &&
-	    (ret_start->word[0] || ret_start->word[1]))
+	if (guest_peek(hva, ret_start->word, 2) && (ret_start->word[0] || ret_start->word[1]))
 		return 0;
 	return guest_read(&ret_start->plain, hva, PLAIN_HEADER_BYTES);
 }
@@ -87,7 +83,7 @@ NVR_INLINE int plain_table(const struct guest_memory *memory, const struct vring
 	if (indirect->flags != VRING_DESC_F_INDIRECT || indirect->len != sizeof(*ret_table))
 		return 0;
 	hva = guest_memory_find(memory, indirect->addr, &len);
-	if (!hva || len < sizeof(*ret_table) || plain_read(memory, hva, ret_table))
+	if (!hva || len < sizeof(*ret_table) || plain_read(hva, ret_table))
 		return 0;
 	for (__u32 i = 0; i < PLAIN_DESCS; i++) {
 		desc[i].addr = le64_to_cpu(desc[i].addr);
@@ -140,7 +136,7 @@ NVR_GLOBAL int plain_parse(const struct guest_memory *memory NVR_NONNULL,
 	if (!plain_table(memory, indirect, &ret_plain->table) || !plain_shape(desc))
 		return 0;
 	hva = guest_memory_find(memory, desc[0].addr, &len);
-	if (!hva || len < PLAIN_HEADER_BYTES || plain_start(memory, hva, &start) ||
+	if (!hva || len < PLAIN_HEADER_BYTES || plain_start(hva, &start) ||
 	    start.plain.status != VIRTIO_BLK_S_OK)
 		return 0;
 	ret_plain->type = le32_to_cpu(start.plain.header.type);

@@ -116,11 +116,13 @@ static void print_cgroup(struct json_object *status)
 
 static void print_memory(struct json_object *memory)
 {
+	uint64_t pages = json_get_number(memory, "pages_in_place");
+
 	if (json_get_bool(memory, "pinned"))
-		printf("guest memory pinned, %" PRIu64 " MiB; BPF %s\n",
-		       json_get_number(memory, "bytes") >> 20,
-		       json_get_bool(memory, "read_in_place") ? "reads requests in place"
-							      : "copies requests");
+		printf("guest memory pinned, %" PRIu64 " MiB\n",
+		       json_get_number(memory, "bytes") >> 20);
+	if (pages)
+		printf("BPF reads requests in place, in %" PRIu64 " pages\n", pages);
 }
 
 /* Each vCPU: number, what it does, its CPU, the queues whose doorbells it rings. */

@@ -58,7 +58,7 @@ int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps)
 	maps->queue_count = queue_count;
 	maps->queues_bytes = pages(queue_count * sizeof(struct direct_queue));
 	maps->vm_bytes = pages(sizeof(struct direct_vm));
-	maps->pages_bytes = pages(GUEST_PAGES_MAX * sizeof(struct guest_pages));
+	maps->pages_bytes = pages(GUEST_PAGES * sizeof(struct guest_page));
 	err = bpf_map__set_max_entries(skeleton->maps.nvr_queues, queue_count);
 	if (!err)
 		err = bpf_map__set_max_entries(skeleton->maps.nvr_inflight, queue_count);

@@ -14,7 +14,7 @@ struct direct_maps {
 	struct direct_bpf *skeleton;
 	struct direct_queue *queues; /* [queue_count], the map's memory */
 	struct direct_vm *vm;
-	struct guest_pages *pages; /* [GUEST_PAGES_MAX] */
+	struct guest_page *pages; /* [GUEST_PAGES] */
 	uint32_t queue_count;
 	uint32_t inflight_id; /* of the map in use, 0 for the one that is nobody's */
 	size_t queues_bytes, vm_bytes, pages_bytes;

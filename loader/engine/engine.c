@@ -10,11 +10,11 @@
 #include "chooser.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
-#include "guest_pages.h"
 #include "loop.h"
 #include "poller.h"
 #include "vm.h"
 #include "vm_limits.h"
+#include "vm_pages.h"
 
 static const char *const names[] = {
 	[ENGINE_WORKER] = "worker",
@@ -68,10 +68,8 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
 		if (!err) {
 			vm_limits_share(vm, &vm->maps->vm->limits);
-			guest_pages_find(vm->maps, vm->pinned);
-		}
-		if (!err)
 			err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
+		}
 		if (err)
 			return engine_refuse(ret_why, err, "the kernel refuses BPF maps");
 		vm->maps_heard = true;
@@ -156,6 +154,7 @@ static int enter_direct(struct vhost_queue *queue, struct loop *loop,
 	}
 	queue->loop = loop;
 	queue->engine = loop ? ENGINE_LOOP : ENGINE_POLLER;
+	vm_pages_wake(vm);
 	return 0;
 }
 
@@ -321,8 +320,6 @@ void engine_rest(struct vm *vm)
 
 int engine_use_memory(struct vm *vm)
 {
-	if (vm->maps)
-		guest_pages_find(vm->maps, vm->pinned);
 	return poller_use_memory(vm->poller);
 }
 
@@ -342,6 +339,7 @@ void engine_close(struct vm *vm)
 		worker_listen(&vm->workers[0], -1);
 	vm->maps_heard = false;
 	vm_limits_share(vm, NULL);
+	vm_pages_end(vm);
 	direct_maps_close(vm->maps);
 	vm->maps = NULL;
 }

@@ -1,24 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Looking up pinned guest memory's pages for BPF (include/guest_peek.h). Control thread only. */
+/* The pages of guest memory that BPF reads in place (include/guest_peek.h). Control thread only. */
 #ifndef NVRING_GUEST_PAGES_H
 #define NVRING_GUEST_PAGES_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 struct direct_maps;
-struct pinned_memory;
+struct guest_pages;
 
 /**
- * guest_pages_find() - let BPF read guest memory where it is pinned, or no more
- * @maps: filled, while no queue runs
- * @pinned: NULL for nothing
+ * guest_pages_open() - see whether pages can be found, and read, on this kernel
+ * @maps: of the VM
+ * @ret_pages: set; free with guest_pages_close()
  *
- * Where this kernel keeps its pages in another way than we know, BPF copies from guest memory as
- * without pinning; that is logged.
+ * Return: 0, or -errno where they cannot: BPF goes on copying.
  */
-void guest_pages_find(struct direct_maps *maps, const struct pinned_memory *pinned);
+int guest_pages_open(struct direct_maps *maps, struct guest_pages **ret_pages);
 
-/* guest_pages_found() - whether BPF reads guest memory in place now */
-bool guest_pages_found(const struct direct_maps *maps);
+/* guest_pages_close() - pin nothing any more; @pages may be NULL */
+void guest_pages_close(struct guest_pages *pages);
+
+/**
+ * guest_pages_step() - pin the pages that BPF copied from since the last step
+ * @pages: open; queues may run
+ *
+ * A page gives way to another one of the same slot when it was not used for a step.
+ * Return: how many pages came where none was.
+ */
+uint32_t guest_pages_step(struct guest_pages *pages);
+
+/* guest_pages_forget() - guest memory is another, and no queue runs: no page is pinned */
+void guest_pages_forget(struct guest_pages *pages);
+
+/* guest_pages_count() - how many pages BPF reads in place; @pages may be NULL */
+uint32_t guest_pages_count(const struct guest_pages *pages);
 
 #endif

@@ -8,7 +8,7 @@
 #ifndef NVRING_PINNED_MEMORY_H
 #define NVRING_PINNED_MEMORY_H
 
-#include "guest_peek.h"
+#include "guest_memory.h"
 
 struct pinned_memory;
 
@@ -44,13 +44,5 @@ void pinned_memory_close(struct pinned_memory *pinned, struct guest_memory *memo
  * Any thread, while the control thread lets it. Return: 0 or -errno.
  */
 int pinned_memory_share(const struct pinned_memory *pinned, int ring_fd);
-
-/**
- * pinned_memory_list() - what BPF needs to look up the pages
- * @pinned: what is pinned
- * @ret_pages: [GUEST_PAGES_MAX], where the buffers begin
- */
-struct guest_pages_args pinned_memory_list(const struct pinned_memory *pinned,
-					   struct guest_pages *ret_pages);
 
 #endif

@@ -18,6 +18,8 @@
 #include "direct_maps.h"
 #include "pinned_memory.h"
 #include "vm_limits.h"
+#include "vm_pages.h"
+#include "vm_pages.h"
 
 int vm_start(struct vm *vm)
 {
@@ -231,6 +233,9 @@ int vm_resume(struct vm *vm)
 	err = pin_memory(vm);
 	if (err)
 		return err;
+	if (vm->pages_at != vm->map.changes)
+		vm_pages_forget(vm);
+	vm->pages_at = vm->map.changes;
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
 		err = vhost_queue_update(&vm->queues[i]);
 		if (err && !result)
@@ -265,6 +270,7 @@ void vm_reset(struct vm *vm, enum vm_reset how)
 	dirty_log_close(&vm->log);
 	guest_map_clear(&vm->map);
 	unpin_memory(vm); /* it would keep pages of memory that is gone */
+	vm_pages_forget(vm);
 	vm->memory_seen = false;
 	sigbus_forget();
 }

@@ -77,6 +77,8 @@ struct vm {
 	struct poller *poller;	  /* NULL until it is wanted */
 	struct chooser *chooser;  /* NULL while nothing measures */
 	struct steer *steer;	  /* likewise */
+	struct vm_pages *pages;	  /* likewise: BPF reads none in place */
+	uint32_t pages_at;	  /* map.changes that they are of */
 	struct vm_share *share;	  /* likewise: until when the drive's time is limited */
 
 	struct stats_memory stats; /* what the queues count in */

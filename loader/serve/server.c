@@ -17,6 +17,7 @@
 #include "engine/chooser.h"
 #include "engine/counters.h"
 #include "engine/steer.h"
+#include "engine/vm_pages.h"
 #include "engine/vm_share.h"
 #include "rpc_vm.h"
 #include "vhost_user.h"
@@ -192,6 +193,8 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	if (err >= 0)
 		err = steer_open(server->event, vm);
 	if (err >= 0)
+		err = vm_pages_open(server->event, vm);
+	if (err >= 0)
 		err = vm_share_open(server->event, vm);
 	if (err >= 0)
 		err = cgroup_watch_open(server->event, vm, &server->cgroup);
@@ -209,6 +212,7 @@ int server_run(struct vm *vm, int listen_fd, int control_fd)
 	control_close(server->control);
 	cgroup_watch_close(server->cgroup);
 	vm_share_close(vm);
+	vm_pages_close(vm);
 	steer_close(vm);
 	chooser_close(vm);
 	sd_event_source_disable_unref(server->listening);

@@ -8,11 +8,10 @@
 #include "direct.h"
 #include "engine/chooser.h"
 #include "engine/counters.h"
-#include "engine/direct_maps.h"
-#include "engine/guest_pages.h"
 #include "engine/latency.h"
 #include "engine/steer.h"
 #include "engine/vm_limits.h"
+#include "engine/vm_pages.h"
 #include "privileges.h"
 
 static uint32_t in_flight(const struct vhost_queue *queue)
@@ -90,7 +89,7 @@ static struct json_object *disk_json(const struct vm *vm)
 	return object;
 }
 
-/* Whether it is pinned, and whether BPF reads requests in place, which depends on the kernel. */
+/* Whether it is pinned, and from how many pages BPF reads in place. */
 static struct json_object *memory_json(const struct vm *vm)
 {
 	const struct guest_memory *memory = &vm->map.memory;
@@ -102,7 +101,7 @@ static struct json_object *memory_json(const struct vm *vm)
 	json_add_number(object, "bytes", bytes);
 	json_add_number(object, "regions", memory->count);
 	json_add_bool(object, "pinned", memory->pinned);
-	json_add_bool(object, "read_in_place", vm->maps && guest_pages_found(vm->maps));
+	json_add_number(object, "pages_in_place", vm_pages_count(vm));
 	return object;
 }
 

@@ -28,12 +28,12 @@ spent() {
 		"\(map(.run_cnt // 0) | add // 0) \(map(.run_time_ns // 0) | add // 0)"'
 }
 
-# cost DEPTH [OPTION]: of the runs that this many requests in flight make. Some engines' programs are gone
-# when the load is.
+# cost DEPTH: of the runs that this many requests in flight make. Some engines' programs are gone when the
+# load is.
 cost() {
-	local before after runs ns requests load label="depth $1${2:+, $2}"
+	local before after runs ns requests load label="depth $1"
 
-	daemon_start --null 1G --queues 1 ${2:-}
+	daemon_start --null 1G --queues 1
 	build/tests/front/loadgen --socket "$socket" --depth "$1" --event-idx --seconds 30 >/dev/null &
 	load=$!
 	# A worker serves until the engine is there, which takes a while beside the load.
@@ -93,7 +93,6 @@ filter() {
 
 cost 1
 cost 32
-cost 32 --pin-memory
 if [ "$engine" = poller ]; then
 	filter 'nvr_(hub|complete)' completions .requests --depth 32
 	# One doorbell each: at this rate the other is asleep before the next.
