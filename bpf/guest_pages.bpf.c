@@ -118,7 +118,6 @@ static __always_inline void look_up(const struct io_mapped_ubuf *buffer, __u64 d
 	slot->file = word(slot->file_at);
 	slot->address = (page << PAGE_SHIFT_TO) + direct;
 	slot->used = 1;
-	store_once(&slot->turn, slot->turn + 1);
 	if (slot->file && !(slot->file & FILE_NOT))
 		store_release(&slot->hva, slot->pinned);
 }

@@ -49,7 +49,7 @@ static __always_inline int guest_peek(__u64 hva, guest_word *to, const __u32 pai
 	}
 	if (!load_once(&page->used))
 		store_once(&page->used, 1);
-	return load_once(&page->hva) == hva_page && load_once(&page->turn) == turn;
+	return load_once(&page->turn) == turn;
 }
 
 #endif

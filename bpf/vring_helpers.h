@@ -4,8 +4,8 @@
  * into user memory (before 6.13). The same names as in include/vring.h; for bpf/vring_bpf.h.
  *
  * A call costs far more than the bytes it moves: entries go by the batch, from and to copies
- * (struct vring_shadow), and what is pinned (--pin-memory) is read without one. Nothing else is:
- * where a page is not present, the call fails, the turn ends with what it has, and user space has
+ * (struct vring_shadow), and descriptors are read in place where that can be (guest_peek.h).
+ * Where a page is not present, the call fails, the turn ends with what it has, and user space has
  * the page mapped.
  *
  * The helpers copy, and a copy of two bytes may be two stores: a driver that looks in between would

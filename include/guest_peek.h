@@ -23,8 +23,8 @@
  * one look. A power of two. */
 #define GUEST_PAGES 1024U
 
-/* One writes and many read, as under a sequence lock: what was read counts where the page and turn
- * are still the same afterwards. */
+/* One writes and many read, as under a sequence lock: what was read counts where its turn is not
+ * over afterwards. */
 struct guest_page {
 	__u64 hva;     /* the page, in the serving process; 0: none */
 	__u64 address; /* where the kernel has it */

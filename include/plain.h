@@ -36,6 +36,7 @@ struct plain {
 	__u32 used_len; /* bytes it may write to the guest */
 	struct command command;
 	struct plain_table table; /* scratch: its descriptors */
+	union plain_start start;  /* likewise: header and status */
 };
 
 #define PLAIN_HEADER_BYTES (__builtin_offsetof(struct plain_header, status) + 1)
@@ -57,6 +58,17 @@ NVR_GLOBAL int plain_copy(__u64 hva, struct plain_table *ret_table NVR_NONNULL)
 	return 0;
 }
 
+/* plain_copy_start() - the same of header and status */
+NVR_GLOBAL int plain_copy_start(__u64 hva, union plain_start *ret_start NVR_NONNULL)
+{
+	struct plain_header header;
+
+	if (guest_read(&header, hva, PLAIN_HEADER_BYTES))
+		return -EFAULT;
+	ret_start->plain = header;
+	return 0;
+}
+
 /* plain_read() - the table as it is in guest memory; 0 or -EFAULT */
 NVR_INLINE int plain_read(__u64 hva, struct plain_table *ret_table)
 {
@@ -70,7 +82,7 @@ NVR_INLINE int plain_start(__u64 hva, union plain_start *ret_start)
 {
 	if (guest_peek(hva, ret_start->word, 2) && (ret_start->word[0] || ret_start->word[1]))
 		return 0;
-	return guest_read(&ret_start->plain, hva, PLAIN_HEADER_BYTES);
+	return plain_copy_start(hva, ret_start);
 }
 
 /* plain_table() - the indirect table, if it is of three descriptors in a row; 1 or 0 */
@@ -128,24 +140,24 @@ NVR_GLOBAL int plain_parse(const struct guest_memory *memory NVR_NONNULL,
 			   struct plain *ret_plain NVR_NONNULL)
 {
 	struct command *command = &ret_plain->command;
+	const struct plain_header *start = &ret_plain->start.plain;
 	const struct vring_desc *desc = ret_plain->table.desc;
-	union plain_start start;
 	__u64 len = 0, hva, sector;
 	int write;
 
 	if (!plain_table(memory, indirect, &ret_plain->table) || !plain_shape(desc))
 		return 0;
 	hva = guest_memory_find(memory, desc[0].addr, &len);
-	if (!hva || len < PLAIN_HEADER_BYTES || plain_start(hva, &start) ||
-	    start.plain.status != VIRTIO_BLK_S_OK)
+	if (!hva || len < PLAIN_HEADER_BYTES || plain_start(hva, &ret_plain->start) ||
+	    start->status != VIRTIO_BLK_S_OK)
 		return 0;
-	ret_plain->type = le32_to_cpu(start.plain.header.type);
+	ret_plain->type = le32_to_cpu(start->header.type);
 	write = ret_plain->type == VIRTIO_BLK_T_OUT;
 	if ((!write && ret_plain->type != VIRTIO_BLK_T_IN) ||
 	    write == !!(desc[1].flags & VRING_DESC_F_WRITE) ||
 	    (write && disk->flags & DISK_READ_ONLY))
 		return 0;
-	sector = le64_to_cpu(start.plain.header.sector);
+	sector = le64_to_cpu(start->header.sector);
 	hva = guest_memory_find(memory, desc[1].addr, &len);
 	if (!hva || len < desc[1].len || !plain_fits(disk, sector, hva, desc[1].len))
 		return 0;

@@ -34,8 +34,9 @@ static int pin(struct guest_pages *pages, uint32_t slot, uint64_t hva)
 	__u64 tag = 0;
 	int pinned;
 
-	/* Who reads it looks at this once more behind what was read. */
-	__atomic_store_n(&pages->slot[slot].hva, 0, __ATOMIC_SEQ_CST);
+	/* Who reads it now finds the turn over when it has read. */
+	store_once(&pages->slot[slot].hva, 0);
+	__atomic_fetch_add(&pages->slot[slot].turn, 1, __ATOMIC_SEQ_CST);
 	pinned = io_uring_register_buffers_update_tag(&pages->ring, slot, &page, &tag, 1);
 	pages->slot[slot].pinned = pinned < 0 ? 0 : hva;
 	return pinned < 0 ? pinned : 0;
