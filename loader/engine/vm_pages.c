@@ -9,7 +9,7 @@
 #include "vm.h"
 
 /* Steps: soon again while pages come, and seldom when a guest has what it uses. */
-#define STEP_US	    10000ULL
+#define STEP_US	    2000ULL
 #define STEP_MAX_US 4000000ULL
 
 struct vm_pages {
