@@ -3,10 +3,11 @@
  * The loop engine: serves a queue in a thread that entered io_uring_enter() once. The kernel calls
  * loop_step whenever there are completions, or at once when it asks for that, until it says stop.
  *
- * Each queue has its own ring, thread and copy of this object. The vring is the ring's memory
- * region. The ring's registered eventfd would be written before a step filled the used ring, so an
- * SQE writes the call eventfd. Source: io_uring/loop.c, Linux 7.1; its first argument became struct
- * iou_ctx later, which a program that only passes it on need not know.
+ * Each queue has its own ring and thread; the daemon left the queue's number in the ring's memory.
+ * The vring is the ring's memory region. The ring's registered eventfd would be written before a
+ * step filled the used ring, so an SQE writes the call eventfd. Source: io_uring/loop.c, Linux 7.1;
+ * its first argument became struct iou_ctx later, which a program that only passes it on need not
+ * know.
  */
 #define VRING_REGION
 #define DIRECT_SUBMITS 1
@@ -32,20 +33,21 @@ extern __u8 *bpf_io_uring_get_region(struct iou_ctx *ring, __u32 region,
 				     const __u64 rdwr_buf_size) __ksym;
 extern int bpf_io_uring_submit_sqes(struct iou_ctx *ring, __u32 count) __ksym;
 
-const volatile __u32 nvr_index; /* the queue's number */
-
 static __always_inline int loop_open(struct iou_ctx *ring, struct direct_run *run)
 {
-	__u32 index = nvr_index, zero = 0;
+	__u32 index, zero = 0;
 
+	run->cq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_CQ, DIRECT_CQ_BYTES);
+	if (!run->cq)
+		return -ENOENT;
+	index = *(volatile __u32 *)&run->cq->byte[DIRECT_CQ_QUEUE];
 	run->queue = bpf_map_lookup_elem(&nvr_queues, &index);
 	run->stats = bpf_map_lookup_elem(&nvr_stats, &index);
 	run->vm = bpf_map_lookup_elem(&nvr_vm, &zero);
 	run->inflight = direct_inflight(index);
-	run->cq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_CQ, DIRECT_CQ_BYTES);
 	run->sq = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, DIRECT_SQ_BYTES);
 	run->vring.region = bpf_io_uring_get_region(ring, IOU_REGION_MEM, VRING_REGION_BYTES);
-	if (!run->queue || !run->stats || !run->vm || !run->inflight || !run->cq || !run->sq ||
+	if (!run->queue || !run->stats || !run->vm || !run->inflight || !run->sq ||
 	    !run->vring.region)
 		return -ENOENT;
 	run->vring.window = &run->queue->window;

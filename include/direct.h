@@ -26,6 +26,7 @@
 #define DIRECT_PAGE	  4096U
 #define DIRECT_SQ_BYTES	  (DIRECT_SQ_ENTRIES * DIRECT_SQE_BYTES)
 #define DIRECT_CQ_BYTES	  (DIRECT_PAGE + DIRECT_CQ_ENTRIES * DIRECT_CQE_BYTES) /* with indices */
+#define DIRECT_CQ_QUEUE	  (DIRECT_CQ_BYTES - 4) /* loop: the queue's number; the kernel uses less */
 
 /* Fewer than CQEs: each has one, and kicks come in between. Only when BPF misses one event after
  * another does the CQ overflow (poller_revive()). */

@@ -11,6 +11,7 @@
 #include "direct_maps.h"
 #include "direct_queue.h"
 #include "loop.h"
+#include "loop_program.h"
 #include "poller.h"
 #include "vm.h"
 #include "vm_limits.h"
@@ -340,6 +341,8 @@ void engine_close(struct vm *vm)
 	vm->maps_heard = false;
 	vm_limits_share(vm, NULL);
 	vm_pages_end(vm);
+	loop_program_close(vm->loop_program);
+	vm->loop_program = NULL;
 	direct_maps_close(vm->maps);
 	vm->maps = NULL;
 }

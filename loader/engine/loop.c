@@ -13,22 +13,20 @@
 #include "base/thread.h"
 #include "direct_maps.h"
 #include "direct_queue.h"
+#include "loop_program.h"
 #include "pinned_memory.h"
 #include "ring.h"
 #include "sqe.h"
 #include "vm.h"
 #include "vring_region.h"
 
-#include "bpf/loop.skel.h"
-
 #define STOP_POLL_NS 1000000
-#define PIN_PROGRAM  "loop_%u"
+#define PIN_PROGRAM  "loop"
 #define PIN_LINK     "loop_%u_link"
 
 struct loop {
 	struct vhost_queue *queue;
-	struct loop_bpf *skeleton;
-	struct bpf_link *link;
+	int link_fd;
 	int ring_fd;
 	void *region; /* of the vring's pages, VRING_REGION_BYTES, or NULL */
 	bool region_ours;
@@ -86,25 +84,16 @@ static int open_ring(struct loop *loop)
 		   : 0;
 }
 
-static int load(struct loop *loop)
+static int attach(struct loop *loop)
 {
-	struct loop_bpf *skeleton = loop_bpf__open();
-	int err;
+	int err = ring_set_word(loop->ring_fd, DIRECT_CQ_QUEUE, loop->queue->index);
 
-	if (!skeleton)
-		return engine_refuse(loop->why, -errno, "loop program");
-	loop->skeleton = skeleton;
-	skeleton->rodata->nvr_index = loop->queue->index;
-	skeleton->struct_ops.nvr_loop->ring_fd = (__u32)loop->ring_fd;
-	err = direct_maps_share(loop->queue->vm->maps, skeleton->obj);
-	if (!err)
-		err = stats_memory_share(&loop->queue->vm->stats, skeleton->obj);
-	if (!err)
-		err = loop_bpf__load(skeleton);
 	if (err)
-		return engine_refuse(loop->why, err, "the kernel refuses the loop's BPF program");
-	loop->link = bpf_map__attach_struct_ops(skeleton->maps.nvr_loop);
-	return loop->link ? 0 : engine_refuse(loop->why, -errno, "the ring takes no BPF loop");
+		return engine_refuse(loop->why, err, "the ring's memory");
+	loop->link_fd = loop_program_attach(loop->queue->vm->loop_program, loop->ring_fd);
+	return loop->link_fd < 0
+		       ? engine_refuse(loop->why, loop->link_fd, "the ring takes no BPF loop")
+		       : 0;
 }
 
 static int open_all(struct loop *loop)
@@ -118,13 +107,12 @@ static int open_all(struct loop *loop)
 	if (err)
 		return engine_refuse(loop->why, err, "the vring's pages cannot be had in a row");
 	err = open_ring(loop);
-	return err ? err : load(loop);
+	return err ? err : attach(loop);
 }
 
 static void close_all(struct loop *loop)
 {
-	bpf_link__destroy(loop->link);
-	loop_bpf__destroy(loop->skeleton);
+	fd_close(loop->link_fd);
 	fd_close(loop->ring_fd);
 	vring_region_close(loop->region, loop->region_ours);
 	fd_close(loop->zero_fd);
@@ -209,14 +197,32 @@ static void *thread_main(void *argument)
 	return NULL;
 }
 
-int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES])
+/* The first of a VM's loops loads what all of them run. */
+static int open_program(struct vm *vm, char ret_why[ENGINE_WHY_BYTES])
 {
-	struct loop *loop = calloc(1, sizeof(*loop));
 	int err;
 
+	if (vm->loop_program)
+		return 0;
+	err = loop_program_open(vm, &vm->loop_program);
+	if (err)
+		return engine_refuse(ret_why, err, "the kernel refuses the loop's BPF program");
+	pins_add(vm->pins, loop_program_fd(vm->loop_program), PIN_PROGRAM);
+	return 0;
+}
+
+int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES])
+{
+	struct loop *loop;
+	int err = open_program(queue->vm, ret_why);
+
+	if (err)
+		return err;
+	loop = calloc(1, sizeof(*loop));
 	if (!loop)
 		return engine_refuse(ret_why, -ENOMEM, "loop");
 	loop->queue = queue;
+	loop->link_fd = -1;
 	loop->zero_fd = -1;
 	loop->ring_fd = -1;
 	pthread_mutex_init(&loop->lock, NULL);
@@ -237,9 +243,7 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 		loop_free(loop);
 		return err;
 	}
-	pins_add(queue->vm->pins, bpf_program__fd(loop->skeleton->progs.nvr_loop_step), PIN_PROGRAM,
-		 queue->index);
-	pins_add(queue->vm->pins, bpf_link__fd(loop->link), PIN_LINK, queue->index);
+	pins_add(queue->vm->pins, loop->link_fd, PIN_LINK, queue->index);
 	*ret_loop = loop;
 	return 0;
 }
@@ -299,7 +303,6 @@ void loop_free(struct loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 	pthread_join(loop->thread, NULL);
 	pins_drop(loop->queue->vm->pins, PIN_LINK, loop->queue->index);
-	pins_drop(loop->queue->vm->pins, PIN_PROGRAM, loop->queue->index);
 	free(loop);
 }
 

@@ -2,6 +2,7 @@
 #include "ring.h"
 
 #include <assert.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/util.h"
@@ -221,6 +222,18 @@ int ring_register_region(int ring_fd, void *memory, uint64_t bytes)
 	} region = { .description = (uintptr_t)&description };
 
 	return ring_register(ring_fd, REGISTER_MEM_REGION, &region, 1);
+}
+
+int ring_set_word(int ring_fd, uint32_t offset, uint32_t value)
+{
+	char *memory = mmap(NULL, offset + sizeof(value), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_POPULATE, ring_fd, IORING_OFF_CQ_RING);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	memcpy(memory + offset, &value, sizeof(value));
+	munmap(memory, offset + sizeof(value));
+	return 0;
 }
 
 int ring_enter_loop(int ring_fd)

@@ -108,6 +108,10 @@ int ring_keep_thread(void);
 /* ring_register_region() - memory that the ring's BPF program may reach; 0 or -errno */
 int ring_register_region(int ring_fd, void *memory, uint64_t bytes);
 
+/* ring_set_word() - write a word of the ring's memory, at @offset of what has the CQ; 0 or -errno
+ */
+int ring_set_word(int ring_fd, uint32_t offset, uint32_t value);
+
 /* ring_enter_loop() - run the ring's BPF program until it says stop; 0 or -errno */
 int ring_enter_loop(int ring_fd);
 

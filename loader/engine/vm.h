@@ -75,11 +75,12 @@ struct vm {
 	bool maps_heard;	  /* worker 0 listens to their calls */
 	bool direct_asked;	  /* an engine other than the worker was, at any time */
 	struct poller *poller;	  /* NULL until it is wanted */
-	struct chooser *chooser;  /* NULL while nothing measures */
-	struct steer *steer;	  /* likewise */
-	struct vm_pages *pages;	  /* likewise: BPF reads none in place */
-	uint32_t pages_at;	  /* map.changes that they are of */
-	struct vm_share *share;	  /* likewise: until when the drive's time is limited */
+	struct loop_program *loop_program; /* likewise, of all loops */
+	struct chooser *chooser;	   /* NULL while nothing measures */
+	struct steer *steer;		   /* likewise */
+	struct vm_pages *pages;		   /* likewise: BPF reads none in place */
+	uint32_t pages_at;		   /* map.changes that they are of */
+	struct vm_share *share;		   /* likewise: until when the drive's time is limited */
 
 	struct stats_memory stats; /* what the queues count in */
 	struct pins *pins;	   /* what bpftool finds, or NULL */

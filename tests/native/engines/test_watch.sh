@@ -180,7 +180,7 @@ books() {
 
 # pinned: the folder is what is documented, and reads like the status
 pinned() {
-	local seen name
+	local seen name link
 
 	check "the folder is root's alone" test "$(stat -c %a "$folder")" = 700
 	dump >"$dir/dump"
@@ -201,16 +201,21 @@ pinned() {
 		"$(jq '[.queues[].counters.interrupts] | add' "$dir/status")"
 	case $engine in
 	poller) set -- poller ${NVRING_WATCH_OPTION:+vcpu_dispatch} ;;
-	loop) set -- loop_0 loop_1 ;;
+	loop) set -- loop ;;
 	*) set -- ;;
 	esac
 	for name; do
 		seen=$("$bpftool" -j prog show pinned "$folder/$name" | jq .id)
 		check "program $name is pinned ($seen)" test -n "$seen"
-		[ "$name" != poller ] || continue # all processes' have one: test_hub.sh
-		# Of a struct_ops the link is to the map.
-		"$bpftool" -j link show pinned "$folder/${name}_link" >"$dir/link"
-		check "its link is" jq -e --argjson id "$seen" '.prog_id == $id or .map_id > 0' "$dir/link"
+		case $name in
+		poller) set -- ;; # all processes' have one: test_hub.sh
+		loop) set -- loop_0_link loop_1_link ;; # each queue's, to a struct_ops map
+		*) set -- "${name}_link" ;;
+		esac
+		for link; do
+			"$bpftool" -j link show pinned "$folder/$link" >"$dir/link"
+			check "its link $link is" jq -e --argjson id "$seen" '.prog_id == $id or .map_id > 0' "$dir/link"
+		done
 	done
 }
 
