@@ -73,6 +73,7 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 		}
 		if (err)
 			return engine_refuse(ret_why, err, "the kernel refuses BPF maps");
+		vm_pages_begin(vm);
 		vm->maps_heard = true;
 	}
 	return engine == ENGINE_LOOP || vm->poller ? 0 : poller_open(vm, &vm->poller, ret_why);

@@ -27,19 +27,30 @@ static int run(struct guest_pages *pages, const struct bpf_program *program)
 	return bpf_prog_test_run_opts(bpf_program__fd(program), &opts) ? -errno : (int)opts.retval;
 }
 
-/* Pin the page at @hva in place of the slot's, 0 for none; 0 or -errno. */
-static int pin(struct guest_pages *pages, uint32_t slot, uint64_t hva)
+/* The ring has the page at @hva for the slot, 0 for none, whatever it had; 0 or -errno. */
+static int update(struct guest_pages *pages, uint32_t slot, uint64_t hva)
 {
 	struct iovec page = { (void *)(uintptr_t)hva, hva ? GUEST_PAGE : 0 };
 	__u64 tag = 0;
-	int pinned;
+	int count = io_uring_register_buffers_update_tag(&pages->ring, slot, &page, &tag, 1);
+
+	return min(count, 0);
+}
+
+/* Pin the page at @hva in place of the slot's, if that can be; 0 for none. Return: 0 or -errno. */
+static int pin(struct guest_pages *pages, uint32_t slot, uint64_t hva)
+{
+	struct guest_page *page = &pages->slot[slot];
+	int err;
 
 	/* Who reads it now finds the turn over when it has read. */
-	store_once(&pages->slot[slot].hva, 0);
-	__atomic_fetch_add(&pages->slot[slot].turn, 1, __ATOMIC_SEQ_CST);
-	pinned = io_uring_register_buffers_update_tag(&pages->ring, slot, &page, &tag, 1);
-	pages->slot[slot].pinned = pinned < 0 ? 0 : hva;
-	return pinned < 0 ? pinned : 0;
+	store_once(&page->hva, 0);
+	__atomic_fetch_add(&page->turn, 1, __ATOMIC_SEQ_CST);
+	err = update(pages, slot, hva);
+	if (err && page->pinned)
+		update(pages, slot, 0);
+	page->pinned = err ? 0 : hva;
+	return err;
 }
 
 /* Whether the slot's page is to give way to one that is wanted. */

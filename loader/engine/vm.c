@@ -19,7 +19,6 @@
 #include "pinned_memory.h"
 #include "vm_limits.h"
 #include "vm_pages.h"
-#include "vm_pages.h"
 
 int vm_start(struct vm *vm)
 {
@@ -230,12 +229,12 @@ int vm_resume(struct vm *vm)
 {
 	int result = 0, err;
 
-	err = pin_memory(vm);
-	if (err)
-		return err;
 	if (vm->pages_at != vm->map.changes)
 		vm_pages_forget(vm);
 	vm->pages_at = vm->map.changes;
+	err = pin_memory(vm);
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
 		err = vhost_queue_update(&vm->queues[i]);
 		if (err && !result)

@@ -14,10 +14,9 @@
 
 struct vm_pages {
 	struct vm *vm;
-	sd_event_source *timer; /* off while no queue is BPF's */
-	uint64_t delay_us;	/* to the next step */
-	struct guest_pages *pages;
-	bool tried; /* to open them */
+	sd_event_source *timer;	   /* off while no queue is BPF's */
+	uint64_t delay_us;	   /* to the next step */
+	struct guest_pages *pages; /* NULL without maps, or where they cannot be found */
 };
 
 static bool any_direct(const struct vm *vm)
@@ -49,6 +48,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+void vm_pages_begin(struct vm *vm)
+{
+	int err = vm->pages ? guest_pages_open(vm->maps, &vm->pages->pages) : 0;
+
+	if (err)
+		log_info("BPF copies requests from guest memory, as its pages cannot be found on "
+			 "this kernel: %s",
+			 strerror(-err));
+}
+
 int vm_pages_open(sd_event *event, struct vm *vm)
 {
 	struct vm_pages *pages = calloc(1, sizeof(*pages));
@@ -66,6 +75,8 @@ int vm_pages_open(sd_event *event, struct vm *vm)
 		return err;
 	}
 	vm->pages = pages;
+	if (vm->maps)
+		vm_pages_begin(vm);
 	return 0;
 }
 
@@ -82,19 +93,8 @@ void vm_pages_close(struct vm *vm)
 void vm_pages_wake(struct vm *vm)
 {
 	struct vm_pages *pages = vm->pages;
-	int err;
 
-	if (!pages)
-		return;
-	if (!pages->tried) {
-		pages->tried = true;
-		err = guest_pages_open(vm->maps, &pages->pages);
-		if (err)
-			log_info("BPF copies requests from guest memory, as its pages cannot be "
-				 "found on this kernel: %s",
-				 strerror(-err));
-	}
-	if (!pages->pages)
+	if (!pages || !pages->pages)
 		return;
 	pages->delay_us = STEP_US;
 	arm(pages);
@@ -114,7 +114,6 @@ void vm_pages_end(struct vm *vm)
 		return;
 	guest_pages_close(pages->pages);
 	pages->pages = NULL;
-	pages->tried = false;
 	sd_event_source_set_enabled(pages->timer, SD_EVENT_OFF);
 }
 

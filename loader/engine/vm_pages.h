@@ -15,6 +15,9 @@ int vm_pages_open(sd_event *event, struct vm *vm);
 /* vm_pages_close() - vm->pages is gone */
 void vm_pages_close(struct vm *vm);
 
+/* vm_pages_begin() - there are maps of BPF: see whether pages can be read in place */
+void vm_pages_begin(struct vm *vm);
+
 /* vm_pages_wake() - BPF serves a queue from now on: look often at what it copies */
 void vm_pages_wake(struct vm *vm);
 
