@@ -81,10 +81,8 @@ static int reserve_huge(long more)
 
 	if (!file)
 		return -1;
-	if (fscanf(file, "%ld", &count) == 1) {
-		rewind(file);
+	if (fscanf(file, "%ld", &count) == 1 && !fseek(file, 0, SEEK_SET))
 		err = fprintf(file, "%ld", count + more) > 0 ? 0 : -1;
-	}
 	return fclose(file) ? -1 : err;
 }
 
