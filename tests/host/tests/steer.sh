@@ -48,7 +48,7 @@ for number in 2 3; do
 done
 check "one that never ran is nowhere" wait_for 150 vcpu states 4 'host *'
 check "there is no other" test "$(status states '.vcpus | length')" = 5
-check "they are found in bpffs" grep -q '^vcpu 1: guest, CPU 2' /sys/fs/bpf/nvring/states/vcpus
+check "they are found in bpffs" wait_for 30 grep -qs '^vcpu 1: guest, CPU 2' /sys/fs/bpf/nvring/states/vcpus
 build/nvring status --control "$dir/states.control" | grep '^vcpu' | sed 's/^/# /'
 kill -KILL $states
 wait $states 2>/dev/null
