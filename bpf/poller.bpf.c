@@ -48,14 +48,15 @@ static __always_inline void poller_sweep(struct direct_run *run)
 	queue->sweep_busy = 0;
 }
 
-/* Look at the avail ring for a moment; 1 when entries came. */
+/* Look at the avail ring for a moment; 1 when entries came that can be started. The ring is not
+ * looked at once more for that: the driver waits for its index' cache line each time. */
 static __always_inline int poller_look(struct direct_run *run)
 {
 	__u32 i;
 
 	nvr_for(i, 0, POLLER_LOOKS)
 		if (vring_avail_idx(&run->vring) != run->queue->state.last_avail)
-			return direct_pending(run);
+			return direct_has_room(run->queue) && !vring_faulted(&run->vring);
 	return 0;
 }
 
