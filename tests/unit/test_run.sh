@@ -34,6 +34,7 @@ expect() {
 program pass <<<'echo "ok 1 - one"; echo "ok 2 - two"; echo 1..2'
 program fail <<<'echo 1..2; echo "not ok 1 - one"; echo "# because"; echo "ok 2 - two"; exit 1'
 program skip <<<'echo 1..2; echo "ok 1 - one"; echo "ok 2 - two # SKIP no such device"'
+program cmocka_skip <<<'echo 1..2; echo "ok 1 - one"; echo "not ok 2 # SKIP two"'
 program skip_all <<<'echo "1..0 # SKIP nothing here"'
 program no_reason <<<'echo "1..0 # SKIP"'
 program no_plan <<<'echo "ok 1 - one"'
@@ -67,6 +68,7 @@ expect "a failed point is counted once" 1 '^1 passed, 1 failed, 0 skipped$' ./fa
 expect "a failed point is shown with its diagnostics" 1 '^ +# because$' ./fail
 expect "a skip is counted" 0 '^1 passed, 0 failed, 1 skipped$' ./skip
 expect "a skip is listed with its reason" 0 '^  ./skip: two: no such device$' ./skip
+expect "so is one of cmocka's" 0 '^1 passed, 0 failed, 1 skipped$' ./cmocka_skip
 expect "a program skipped as a whole is one skip" 0 '^2 passed, 0 failed, 1 skipped$' ./pass ./skip_all
 expect "when all is skipped nothing passed" 1 '^0 passed, 0 failed, 1 skipped$' ./skip_all
 expect "skipping everything needs a reason" 1 'skipped as a whole without a reason' ./no_reason
