@@ -38,6 +38,41 @@ int bpf_complete_arguments(void)
 	return btf_vlen(type) - 1; /* the first is the tracer's own */
 }
 
+/* Byte offset of a member of a structure that is no bit field; -ENOENT without it. */
+static int offset_of(const struct btf *btf, int type, const char *name, int *ret_type)
+{
+	const struct btf_type *in = btf__type_by_id(btf, (__u32)type);
+	const struct btf_member *member = btf_members(in);
+
+	for (uint32_t i = 0; i < btf_vlen(in); i++, member++) {
+		if (strcmp(btf__name_by_offset(btf, member->name_off), name) != 0)
+			continue;
+		*ret_type = btf__resolve_type(btf, member->type);
+		return (int)btf_member_bit_offset(in, i) / 8;
+	}
+	return -ENOENT;
+}
+
+int bpf_member_offset(const struct btf *btf, int type, const char *path, uint32_t *ret_offset)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	char *rest = copy, *name;
+	int sum = 0, at;
+
+	if (!copy)
+		return -ENOMEM;
+	while ((name = strsep(&rest, "."))) {
+		if (type < 0 || !btf_is_composite(btf__type_by_id(btf, (__u32)type)))
+			return -ENOENT;
+		at = offset_of(btf, type, name, &type);
+		if (at < 0)
+			return at;
+		sum += at;
+	}
+	*ret_offset = (uint32_t)sum;
+	return 0;
+}
+
 uint32_t bpf_own_tgid(void)
 {
 	static const struct bpf_insn program[] = {

@@ -47,6 +47,17 @@ int bpf_complete_arguments(void);
  */
 bool bpf_tracepoints_preempt(void);
 
+/**
+ * bpf_member_offset() - where a struct has a member
+ * @btf: the types
+ * @type: number of the struct in them
+ * @path: the member's name, or names of members within members, by dots
+ * @ret_offset: in bytes
+ *
+ * Return: 0, -ENOENT where it has no such member, or -ENOMEM.
+ */
+int bpf_member_offset(const struct btf *btf, int type, const char *path, uint32_t *ret_offset);
+
 /* bpf_has_uptr() - whether this kernel has __uptr map fields (Linux 6.13) */
 bool bpf_has_uptr(void);
 

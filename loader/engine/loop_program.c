@@ -11,8 +11,7 @@
 
 /* The kernel's struct io_uring_bpf_ops as a map's value has it (kernel/bpf/bpf_struct_ops.c).
  * libbpf makes one map for each variable of an object, and we want one for each queue. */
-#define OPS	  "io_uring_bpf_ops"
-#define OPS_VALUE "bpf_struct_ops_" OPS
+#define OPS_VALUE "bpf_struct_ops_io_uring_bpf_ops"
 
 /* linux/bpf.h has them since Linux 6.4. */
 #define MAP_LINK	  (1U << 13)		     /* BPF_F_LINK */
@@ -25,45 +24,19 @@ struct loop_program {
 	uint32_t step_at, ring_at; /* byte offsets in the value */
 };
 
-/* Byte offset of a struct's member; 0 or -EINVAL. */
-static int member_at(const struct btf *btf, const struct btf_type *type, const char *name,
-		     uint32_t *ret_offset)
-{
-	const struct btf_member *member = btf_members(type);
-
-	for (uint32_t i = 0; i < btf_vlen(type); i++, member++) {
-		if (strcmp(btf__name_by_offset(btf, member->name_off), name) != 0)
-			continue;
-		*ret_offset = member->offset / 8;
-		return 0;
-	}
-	return -EINVAL;
-}
-
 static int find_layout(struct loop_program *program)
 {
 	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();
-	int ops = btf ? btf__find_by_name_kind(btf, OPS, BTF_KIND_STRUCT) : -ENOENT;
-	int value = btf ? btf__find_by_name_kind(btf, OPS_VALUE, BTF_KIND_STRUCT) : -ENOENT;
-	uint32_t data;
-	int err;
+	int value = btf ? btf__find_by_name_kind(btf, OPS_VALUE, BTF_KIND_STRUCT) : -ENOENT, err;
 
-	if (ops < 0 || value < 0)
+	if (value < 0)
 		return -EOPNOTSUPP;
-	err = member_at(btf, btf__type_by_id(btf, (uint32_t)value), "data", &data);
+	err = bpf_member_offset(btf, value, "data.loop_step", &program->step_at);
 	if (!err)
-		err = member_at(btf, btf__type_by_id(btf, (uint32_t)ops), "loop_step",
-				&program->step_at);
-	if (!err)
-		err = member_at(btf, btf__type_by_id(btf, (uint32_t)ops), "ring_fd",
-				&program->ring_at);
-	if (err)
-		return err;
-	program->step_at += data;
-	program->ring_at += data;
+		err = bpf_member_offset(btf, value, "data.ring_fd", &program->ring_at);
 	program->value_type = (uint32_t)value;
 	program->value_bytes = btf__type_by_id(btf, (uint32_t)value)->size;
-	return 0;
+	return err;
 }
 
 static int load(struct loop_program *program, const struct vm *vm)

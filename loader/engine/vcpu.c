@@ -11,42 +11,6 @@
 #define PIN_VCPUS "vcpus"
 #define LINES_MAX 4096
 
-/* Byte offset of a member of a structure that is no bit field; -ENOENT without it. */
-static int offset_of(const struct btf *btf, int type, const char *name, int *ret_type)
-{
-	const struct btf_type *in = btf__type_by_id(btf, (__u32)type);
-	const struct btf_member *member = btf_members(in);
-
-	for (uint32_t i = 0; i < btf_vlen(in); i++, member++) {
-		if (strcmp(btf__name_by_offset(btf, member->name_off), name) != 0)
-			continue;
-		*ret_type = btf__resolve_type(btf, member->type);
-		return (int)btf_member_bit_offset(in, i) / 8;
-	}
-	return -ENOENT;
-}
-
-/* The same of "a.b.c". */
-static int offset_of_path(const struct btf *btf, int type, const char *path, uint32_t *ret_offset)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	char *rest = copy, *name;
-	int sum = 0, at;
-
-	if (!copy)
-		return -ENOMEM;
-	while ((name = strsep(&rest, "."))) {
-		if (type < 0 || !btf_is_composite(btf__type_by_id(btf, (__u32)type)))
-			return -ENOENT;
-		at = offset_of(btf, type, name, &type);
-		if (at < 0)
-			return at;
-		sum += at;
-	}
-	*ret_offset = (uint32_t)sum;
-	return 0;
-}
-
 /*
  * By hand, not by CO-RE: libbpf asks the kernel for all modules' BTF, which takes CAP_SYS_ADMIN;
  * a file of sysfs takes nothing.
@@ -76,7 +40,7 @@ static int read_layout(struct vcpu_layout *ret_layout, char ret_why[ENGINE_WHY_B
 	if (type < 0 || !btf_vlen(btf__type_by_id(btf, (__u32)type)))
 		return engine_refuse(ret_why, -ENOENT, "this kernel tells no types of KVM's");
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		err = offset_of_path(btf, type, members[i].path, members[i].offset);
+		err = bpf_member_offset(btf, type, members[i].path, members[i].offset);
 		if (err)
 			return engine_refuse(ret_why, err, members[i].path);
 	}
