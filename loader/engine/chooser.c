@@ -2,6 +2,7 @@
 #include "chooser.h"
 
 #include "base/log.h"
+#include "base/timer.h"
 #include "choose.h"
 #include "direct.h"
 #include "vm.h"
@@ -142,12 +143,8 @@ int chooser_open(sd_event *event, struct vm *vm)
 	if (!chooser)
 		return -ENOMEM;
 	chooser->vm = vm;
-	err = sd_event_add_time(event, &chooser->timer, CLOCK_MONOTONIC, 0, ACCURACY_US, on_timer,
-				chooser);
-	if (err >= 0)
-		err = sd_event_source_set_enabled(chooser->timer, SD_EVENT_OFF);
-	if (err < 0) {
-		sd_event_source_unref(chooser->timer);
+	err = timer_open(event, ACCURACY_US, on_timer, chooser, &chooser->timer);
+	if (err) {
 		free(chooser);
 		return err;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/timer.h"
 #include "base/util.h"
 #include "guest_pages.h"
 #include "vm.h"
@@ -66,11 +67,8 @@ int vm_pages_open(sd_event *event, struct vm *vm)
 	if (!pages)
 		return -ENOMEM;
 	pages->vm = vm;
-	err = sd_event_add_time(event, &pages->timer, CLOCK_MONOTONIC, 0, 0, on_timer, pages);
-	if (err >= 0)
-		err = sd_event_source_set_enabled(pages->timer, SD_EVENT_OFF);
-	if (err < 0) {
-		sd_event_source_unref(pages->timer);
+	err = timer_open(event, 0, on_timer, pages, &pages->timer);
+	if (err) {
 		free(pages);
 		return err;
 	}

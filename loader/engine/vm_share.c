@@ -3,6 +3,7 @@
 
 #include "base/json_add.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "base/util.h"
 #include "disk/io_max.h"
 #include "vm.h"
@@ -34,12 +35,8 @@ int vm_share_open(sd_event *event, struct vm *vm)
 	if (!share)
 		return -ENOMEM;
 	share->vm = vm;
-	err = sd_event_add_time(event, &share->timer, CLOCK_MONOTONIC, 0, ACCURACY_US, on_timer,
-				share);
-	if (err >= 0)
-		err = sd_event_source_set_enabled(share->timer, SD_EVENT_OFF);
-	if (err < 0) {
-		sd_event_source_unref(share->timer);
+	err = timer_open(event, ACCURACY_US, on_timer, share, &share->timer);
+	if (err) {
 		free(share);
 		return err;
 	}
