@@ -49,6 +49,8 @@ static __always_inline void direct_take_cqe(const struct direct_run *run,
 		queue->look_armed = 0;
 	} else if (tag == SQE_TAG_DIRECT_TURN) {
 		queue->turn_armed = 0;
+	} else if (tag == SQE_TAG_DIRECT_HOLD) {
+		queue->hold_armed = 0;
 	} else if (tag != SQE_TAG_DIRECT_CANCEL) {
 		run->stats->direct.stray++;
 	}
@@ -164,27 +166,44 @@ static __always_inline int direct_wakes(struct direct_queue *queue, struct queue
 	return 1;
 }
 
+/* direct_held_on() - whether to hold the interrupt for @owed completions, one way or the other */
+static __always_inline int direct_held_on(struct direct_queue *queue, struct queue_stats *stats,
+					  __u64 now, __u32 owed)
+{
+	int patient = patience_on(&queue->patience), begins = !queue->moderation.since_ns;
+	__u64 most = patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX;
+
+	if (!moderate_holds(&queue->moderation, now, queue->state.in_flight, owed, most))
+		return 0;
+	if (!patient && direct_wakes(queue, stats))
+		return 0;
+	stats->direct.held += begins;
+	stats->direct.patient += begins && patient;
+	return 1;
+}
+
 /* direct_holds() - whether the driver can be told of completions later, with more of them */
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 			    struct queue_stats *stats NVR_NONNULL)
 {
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
-	int holds, begins = !queue->moderation.since_ns;
 	__u64 now;
+	int holds;
 
 	queue->noted = queue->state.published;
 	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
 	    !moderate_applies(&queue->moderation, queue->state.in_flight + owed)) {
 		moderate_rest(&queue->moderation);
+		patience_rest(&queue->patience);
 		return 0;
 	}
 	now = direct_clock(queue);
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
-	holds = moderate_holds(&queue->moderation, now, queue->state.in_flight, owed) &&
-		!direct_wakes(queue, stats);
-	stats->direct.held += holds && begins;
+	patience_completed(&queue->patience, now, fresh);
+	holds = direct_held_on(queue, stats, now, owed);
+	patience_waits(&queue->patience, queue->state.in_flight + (holds ? owed : 0));
 	return holds;
 }
 

@@ -63,6 +63,33 @@ static __always_inline void direct_look_later(struct direct_run *run)
 	queue->look_armed = 1;
 }
 
+/*
+ * direct_await_hold() - an interrupt is held: whether a TIMEOUT brings us back for it, or a
+ * completion. Not where completions come faster than one would sleep; then the caller looks again
+ * at once.
+ */
+static __always_inline int direct_await_hold(struct direct_run *run)
+{
+	struct direct_queue *queue = run->queue;
+	struct io_uring_sqe *sqe;
+	__s64 delay;
+
+	if (queue->moderation.gap_ns <= load_once(&queue->spin.budget_ns))
+		return 0;
+	if (queue->hold_armed)
+		return 1;
+	if (!queue->sq_room)
+		return 0;
+	delay = (__s64)(queue->moderation.until_ns - direct_clock(queue));
+	queue->hold_delay[0] = 0;
+	queue->hold_delay[1] = delay > 0 ? delay : 0;
+	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE, SQE_TAG_DIRECT_HOLD);
+	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, hold_delay);
+	sqe->len = 1;
+	queue->hold_armed = 1;
+	return 1;
+}
+
 /* direct_signal() - an SQE that writes the call file descriptor, where that is how it is done */
 static __always_inline void direct_signal(struct direct_run *run)
 {

@@ -86,7 +86,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 {
 	struct direct_run run;
 	__u32 tail, sent, round;
-	int held;
+	int soon;
 
 	if (loop_open(ring, &run))
 		return IOU_LOOP_STOP;
@@ -103,7 +103,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 			run.queue->now = 0; /* a look at the clock for each batch */
 		}
 	}
-	held = direct_notify(&run);
+	soon = direct_notify(&run) && !direct_await_hold(&run);
 	direct_signal(&run);
 	sent = direct_dispatch_end(&run, tail);
 	if (sent)
@@ -111,7 +111,7 @@ int BPF_PROG(nvr_loop_step, struct iou_ctx *ring, struct iou_loop_params *params
 	direct_timed(&run);
 	if (run.queue->pause || (run.queue->mode != DIRECT_ON && !run.queue->state.in_flight))
 		return IOU_LOOP_STOP;
-	params->cq_wait_idx = loop_wait(&run, sent || held);
+	params->cq_wait_idx = loop_wait(&run, sent || soon);
 	return IOU_LOOP_CONTINUE;
 }
 

@@ -118,7 +118,7 @@ __attribute__((noinline)) int nvr_turn(__u32 index)
 	direct_take(&run, load_once(&run.queue->cq_seen));
 	if (run.queue->mode == DIRECT_ON)
 		poller_dispatch(&run);
-	if (direct_notify(&run)) /* to see whether its time has come */
+	if (direct_notify(&run) && !direct_await_hold(&run)) /* has its time come? */
 		direct_look_later(&run);
 	direct_signal(&run);
 	if (vring_faulted(&run.vring)) /* the worker has the page mapped and brings us back */

@@ -12,6 +12,7 @@
 
 #include "inflight.h"
 #include "moderate.h"
+#include "patience.h"
 #include "plain.h"
 #include "request.h"
 #include "spin.h"
@@ -121,8 +122,9 @@ struct direct_queue {
 	__u64 debt_until; /* CLOCK_MONOTONIC ns: nothing is started before, for what the worker did
 			   */
 	__u32 turn_armed; /* a TIMEOUT runs that brings BPF when the queue's turn may have come */
-	__u32 reserved;
+	__u32 hold_armed; /* likewise when an interrupt that is held has to go */
 	__s64 turn_delay[2]; /* struct __kernel_timespec */
+	__s64 hold_delay[2]; /* likewise */
 	__u64 one;	     /* what is written to an eventfd */
 	__u32 sq_tail;	     /* next SQE to write, ahead of the ring's until the run ends */
 	__u32 sq_room; /* SQEs that may be written; in memory, not a variable, for the verifier */
@@ -136,6 +138,7 @@ struct direct_queue {
 	struct vring_window window;
 	struct direct_ring ring;
 	struct moderation moderation;
+	struct patience patience;
 	__u64 inflight_counter;
 	__u64 self; /* address in the daemon */
 

@@ -6,24 +6,26 @@
  * What is held is in the used ring already; a driver that looks finds it. The rest is Little's law:
  * a share of the requests under way completes within that share of the device's service time. So
  * no interrupt is held for more completions than a quarter of them, nor longer than twice the time
- * in which these are to be expected, which is half the service time. With few requests under way,
- * and for the last of them, none is held.
+ * in which these are to be expected, which is half the service time, nor than a limit, which
+ * include/patience.h sets. With few requests under way, and for the last of them, none is held.
  */
 #ifndef NVRING_MODERATE_H
 #define NVRING_MODERATE_H
 
 #include "arch.h"
 
-#define MODERATE_SHARE	  4	  /* one part in so many of what is under way may be held */
-#define MODERATE_LEAST	  8U	  /* with fewer requests under way or held, none is */
-#define MODERATE_WEIGHT	  8	  /* of the mean in its next value, less one for the sample */
-#define MODERATE_HOLD_MAX 500000U /* ns, whatever the device */
+#define MODERATE_SHARE	  4	    /* one part in so many of what is under way may be held */
+#define MODERATE_LEAST	  8U	    /* with fewer requests under way or held, none is */
+#define MODERATE_WEIGHT	  8	    /* of the mean in its next value, less one for the sample */
+#define MODERATE_HOLD_MAX 500000U   /* ns, whatever the device, without patience */
+#define MODERATE_PAUSE	  20000000U /* ns: a longer gap is none */
 
 struct moderation {
 	__u32 off;	/* 1: never hold */
 	__u32 gap_ns;	/* mean time between completions, while many requests are under way */
 	__u64 last_ns;	/* CLOCK_MONOTONIC when completions were last taken, 0: long ago */
 	__u64 since_ns; /* the same when the first that is held was, 0: none is */
+	__u64 until_ns; /* the same when it is to be told of, with or without others */
 };
 
 /* moderate_applies() - whether it is worth a look at the clock: this many are under way or held */
@@ -40,8 +42,8 @@ NVR_INLINE void moderate_completed(struct moderation *moderation, __u64 now, __u
 	moderation->last_ns = now;
 	if (!moderation->since_ns)
 		moderation->since_ns = now;
-	if (!last || now - last > MODERATE_HOLD_MAX)
-		return; /* a pause, not a gap */
+	if (!last || now - last > MODERATE_PAUSE)
+		return;
 	gap = (now - last) / count;
 	moderation->gap_ns =
 		(__u32)((moderation->gap_ns * (MODERATE_WEIGHT - 1ULL) + gap) / MODERATE_WEIGHT);
@@ -53,17 +55,20 @@ NVR_INLINE void moderate_completed(struct moderation *moderation, __u64 now, __u
  * @now: CLOCK_MONOTONIC, ns
  * @in_flight: requests under way, which will complete
  * @owed: completions the driver was not told of, above 0
+ * @most: ns, the limit
  *
  * Return: 1: ask again at the next completion, and soon; 0: the time has come.
  */
-NVR_INLINE int moderate_holds(struct moderation *moderation, __u64 now, __u32 in_flight, __u32 owed)
+NVR_INLINE int moderate_holds(struct moderation *moderation, __u64 now, __u32 in_flight, __u32 owed,
+			      __u64 most)
 {
 	__u64 limit = (in_flight + owed) / MODERATE_SHARE, longest;
 
 	longest = 2 * limit * moderation->gap_ns;
-	if (longest > MODERATE_HOLD_MAX)
-		longest = MODERATE_HOLD_MAX;
-	if (!in_flight || owed >= limit || now - moderation->since_ns >= longest) {
+	if (longest > most)
+		longest = most;
+	moderation->until_ns = moderation->since_ns + longest;
+	if (!in_flight || owed >= limit || now >= moderation->until_ns) {
 		moderation->since_ns = 0;
 		return 0;
 	}

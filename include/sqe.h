@@ -29,6 +29,7 @@
 #define SQE_TAG_DIRECT_LOOK   13ULL
 #define SQE_TAG_DIRECT_CANCEL 14ULL /* the kick poll could not be ended, it is tried again */
 #define SQE_TAG_DIRECT_TURN   15ULL /* the queue may start more (limits) */
+#define SQE_TAG_DIRECT_HOLD   16ULL /* an interrupt was held for long enough */
 
 NVR_INLINE __u64 sqe_user_data(__u64 tag, __u32 queue, __u16 head)
 {

@@ -66,6 +66,8 @@ struct direct_counters {
 	__u64 by_vcpu;	     /* requests started by the vCPU that rang (dispatch) */
 	__u64 held;	     /* interrupts held back, include/moderate.h */
 	__u64 halted;	     /* interrupts not held, as the vCPU was halted */
+	__u64 patient;	     /* of those held, by include/patience.h: for longer, also from a halted
+			      * vCPU */
 };
 
 /* direct_handed() - [DIRECT_REASON_COUNT] */

@@ -10,7 +10,7 @@
 #include "disk/target.h"
 #include "engine/vm.h"
 
-#define SWITCHES 3
+#define SWITCHES 4
 #define LIMITS	 2 /* --iops, --bw */
 
 /* As options, and as the VM's process has them. */
@@ -18,6 +18,7 @@ static const struct {
 	const char *option, *name;
 } switches[SWITCHES] = {
 	{ "moderation", "moderation" },
+	{ "patience", "patience" },
 	{ "wake-halted", "wake_halted" },
 	{ "placement", "placement" },
 };
@@ -47,8 +48,9 @@ static const struct argp_option options[] = {
 	{ "queue", OPT_QUEUE, "N", 0, "with --engine: this queue alone (all, those to come, too)",
 	  0 },
 	{ "moderation", OPT_SWITCH, "on|off", 0, "interrupts for several completions", 0 },
-	{ "wake-halted", OPT_SWITCH + 1, "on|off", 0, "but not when the vCPU is halted", 0 },
-	{ "placement", OPT_SWITCH + 2, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
+	{ "patience", OPT_SWITCH + 1, "on|off", 0, "for longer, where that costs no time", 0 },
+	{ "wake-halted", OPT_SWITCH + 2, "on|off", 0, "else not when the vCPU is halted", 0 },
+	{ "placement", OPT_SWITCH + 3, "on|off", 0, "threads keep off the CPUs of the VM's vCPUs",
 	  0 },
 	{ "spin-us", OPT_SPIN_US, "N", 0, "microseconds to look for more work, at most", 0 },
 	{ "iops", OPT_IOPS, "READS[:WRITES]", 0, "at most so many a second, or max", 0 },
@@ -65,7 +67,8 @@ static void check(struct argp_state *state, const struct settings *settings)
 	for (int i = 0; i < LIMITS; i++)
 		others |= settings->limits[i] != NULL;
 	if (!settings->engine && !others)
-		argp_error(state, "--engine, --moderation, --wake-halted, --placement, "
+		argp_error(state, "--engine, --moderation, --patience, --wake-halted, "
+				  "--placement, "
 				  "--spin-us, --iops or --bw is wanted");
 	if (settings->queue >= 0 && (!settings->engine || others))
 		argp_error(state, "--queue goes with --engine alone");

@@ -76,6 +76,13 @@ static void print_latency(const char *title, struct json_object *latency)
 	}
 }
 
+static void print_patience(struct json_object *patience)
+{
+	if (json_get_number(patience, "compared"))
+		printf("  %-9s changes the mean latency by %+.1f%%\n", "patience",
+		       json_object_get_double(json_object_object_get(patience, "cost")));
+}
+
 static void print_queue(struct json_object *queue)
 {
 	struct json_object *direct = json_object_object_get(queue, "direct"), *measured;
@@ -100,6 +107,7 @@ static void print_queue(struct json_object *queue)
 	print_latency("delay", json_object_object_get(queue, "delay"));
 	if (!direct)
 		return;
+	print_patience(json_object_object_get(queue, "patience"));
 	print_counters("direct", direct);
 	print_counters("handed", json_object_object_get(direct, "handed to the worker"));
 }

@@ -29,6 +29,7 @@ static const struct family counters[] = {
 	COUNTER("doorbells_total", "Doorbells that the guest rang.", counters.kicks),
 	COUNTER("interrupts_total", "Interrupts sent to the guest.", counters.interrupts),
 	COUNTER("held_interrupts_total", "Interrupts held back for several completions.", held),
+	COUNTER("patient_interrupts_total", "Of these, for long, as that costs no time.", patient),
 	COUNTER("halted_interrupts_total", "Interrupts not held, as the vCPU was halted.", halted),
 	COUNTER("commands_total", "Commands sent to the device.", counters.commands),
 	COUNTER("retries_total", "Commands sent again after a passing error.", counters.retries),

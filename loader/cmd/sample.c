@@ -59,6 +59,7 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 	queue->switches = json_get_number(object, "switches");
 	queue->limited_ms = json_get_number(json_object_object_get(object, "limit"), "held_ms");
 	queue->held = json_get_number(json_object_object_get(object, "direct"), "held");
+	queue->patient = json_get_number(json_object_object_get(object, "direct"), "patient");
 	queue->halted = json_get_number(json_object_object_get(object, "direct"), "halted");
 	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
@@ -155,6 +156,7 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		ret_sum->switches += queue->switches;
 		ret_sum->limited_ms += queue->limited_ms;
 		ret_sum->held += queue->held;
+		ret_sum->patient += queue->patient;
 		ret_sum->halted += queue->halted;
 		queue_counters_add(&ret_sum->counters, &queue->counters);
 		histogram_merge(&ret_sum->read, &queue->read);
@@ -180,6 +182,7 @@ bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 {
 	return subtract(&queue->limited_ms, &before->limited_ms, 1) &&
 	       subtract(&queue->held, &before->held, 1) &&
+	       subtract(&queue->patient, &before->patient, 1) &&
 	       subtract(&queue->halted, &before->halted, 1) &&
 	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
 			sizeof(queue->counters) / sizeof(uint64_t)) &&

@@ -87,13 +87,14 @@ static void print_steering(FILE *out, const struct row *row)
 {
 	const struct sample_queue *did = &row->did;
 	double seconds = row->seconds > 0 ? row->seconds : 1;
-	char text[5][NUMBER_BYTES];
+	char text[6][NUMBER_BYTES];
 
-	fprintf(out, "%-12.12s %5s %6s %4s %-9s %3s %6s %6s", row->vm, row->queue,
+	fprintf(out, "%-10.10s %5s %6s %4s %-9s %3s %6s %6s %6s", row->vm, row->queue,
 		short_number((double)did->counters.completed / seconds, text[0]),
 		short_index(did->vcpu, text[1]), *did->state ? did->state : "-",
 		short_index(did->cpu, text[2]), short_number((double)did->held / seconds, text[3]),
-		short_number((double)did->halted / seconds, text[4]));
+		short_number((double)did->patient / seconds, text[4]),
+		short_number((double)did->halted / seconds, text[5]));
 	print_share(out, did->counters.interrupts, did->counters.completed);
 	fprintf(out, "%s%s\n", *row->placed ? "  " : "", row->placed);
 }
@@ -121,8 +122,9 @@ static void print_row(FILE *out, const struct row *row)
 static void print_heads(FILE *out, bool steering)
 {
 	if (steering) {
-		fprintf(out, "%-12s %5s %6s %4s %-9s %3s %6s %6s %7s  %s\n", "VM", "QUEUE", "IOPS",
-			"VCPU", "STATE", "CPU", "HELD/s", "WOKE/s", "INTR/IO", "PLACED");
+		fprintf(out, "%-10s %5s %6s %4s %-9s %3s %6s %6s %6s %7s  %s\n", "VM", "QUEUE",
+			"IOPS", "VCPU", "STATE", "CPU", "HELD/s", "LONG/s", "WOKE/s", "INTR/IO",
+			"PLACED");
 		return;
 	}
 	fprintf(out, "%-16s %5s %-6s %6s %6s %6s %7s %7s %7s %6s %7s %7s %7s %7s %6s  %s\n", "VM",

@@ -27,7 +27,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 11
+#define DIRECT_NAMED 12
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -51,6 +51,7 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "by vCPUs", c->by_vcpu },
 		{ "held", c->held },
 		{ "halted", c->halted },
+		{ "patient", c->patient },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)

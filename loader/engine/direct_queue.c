@@ -58,6 +58,7 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->sweep_delay[0] = 0;
 	direct->sweep_delay[1] = SWEEP_NS;
 	direct->turn_armed = 0;
+	direct->hold_armed = 0;
 	direct->debt_until = 0;
 	direct->reported = 0;
 	direct->attention = 0;
@@ -67,6 +68,7 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->kicker = 0;
 	direct->halted_at = 0;
 	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
+	direct->patience = (struct patience){ .off = !queue->vm->options.patience };
 	direct->kicked_at = 0;
 	direct->owed_at = 0;
 	direct->told = 0;

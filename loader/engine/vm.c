@@ -53,6 +53,14 @@ void vm_set_moderation(struct vm *vm, bool on)
 			store_once(&vm->queues[i].direct->moderation.off, !on);
 }
 
+void vm_set_patience(struct vm *vm, bool on)
+{
+	vm->options.patience = on;
+	for (uint32_t i = 0; i < vm->options.queues; i++)
+		if (vm->queues[i].direct)
+			store_once(&vm->queues[i].direct->patience.off, !on);
+}
+
 void vm_set_spin_us(struct vm *vm, uint32_t spin_us)
 {
 	uint64_t spin_ns = spin_us * 1000ULL;

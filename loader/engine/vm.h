@@ -37,6 +37,7 @@ struct vm_options {
 	bool bpf;	    /* off: no engine but the worker, and nothing is known of vCPUs */
 	bool vcpu_dispatch; /* with the poller */
 	bool moderation;    /* of interrupts, include/moderate.h */
+	bool patience;	    /* they are held for longer, include/patience.h */
 	bool wake_halted;   /* interrupts are not held for a halted vCPU */
 	bool placement;	    /* threads keep off the CPUs of vCPUs */
 	enum engine engine;
@@ -187,6 +188,9 @@ int vm_inflight_use(struct vm *vm, int fd, uint64_t bytes, uint64_t offset, uint
 
 /* vm_set_moderation() - interrupts for several completions, from now on; of queues to come, too */
 void vm_set_moderation(struct vm *vm, bool on);
+
+/* vm_set_patience() - likewise, interrupts that are held for longer where that costs no time */
+void vm_set_patience(struct vm *vm, bool on);
 
 /* vm_set_spin_us() - how long its queues' engines look for more work, likewise; 0..VM_SPIN_US_MAX
  */

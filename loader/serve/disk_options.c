@@ -34,6 +34,7 @@ enum option_key {
 	OPT_BPF,
 	OPT_VCPU_DISPATCH,
 	OPT_MODERATION,
+	OPT_PATIENCE,
 	OPT_WAKE_HALTED,
 	OPT_PLACEMENT,
 	OPT_CGROUP,
@@ -68,6 +69,8 @@ static const struct argp_option rows[] = {
 	  "with the poller and the loop: interrupts for several completions when many requests "
 	  "are under way (on)",
 	  4 },
+	{ "patience", OPT_PATIENCE, "on|off", 0,
+	  "likewise: for longer, where that costs the guest no time, by what is measured (on)", 4 },
 	{ "wake-halted", OPT_WAKE_HALTED, "on|off", 0,
 	  "likewise: but at once when the vCPU is halted (on)", 4 },
 	{ "placement", OPT_PLACEMENT, "on|off", 0,
@@ -225,6 +228,8 @@ static int set(struct disk_options *options, const struct argp_option *row, cons
 		return one_of_two(row, text, "off", "on", &vm->bpf, why);
 	case OPT_MODERATION:
 		return one_of_two(row, text, "off", "on", &vm->moderation, why);
+	case OPT_PATIENCE:
+		return one_of_two(row, text, "off", "on", &vm->patience, why);
 	case OPT_WAKE_HALTED:
 		return one_of_two(row, text, "off", "on", &vm->wake_halted, why);
 	case OPT_PLACEMENT:
@@ -255,6 +260,7 @@ void disk_options_init(struct disk_options *options)
 			.workers = 1,
 			.spin_us = DEFAULT_SPIN_US,
 			.moderation = true,
+			.patience = true,
 			.wake_halted = true,
 			.placement = true },
 	};

@@ -28,6 +28,7 @@ static const struct {
 	void (*set)(struct vm *vm, bool on);
 } switches[] = {
 	{ "moderation", vm_set_moderation },
+	{ "patience", vm_set_patience },
 	{ "wake_halted", steer_set_wake_halted },
 	{ "placement", steer_set_placement },
 };
@@ -141,9 +142,9 @@ static bool queue_param(struct vm *vm, struct json_object *params, struct vhost_
 static bool changes_params(struct vm *vm, struct json_object *params, struct changes *changes,
 			   struct rpc_answer *answer)
 {
-	static const char *const known[] = { "engine",	   "queue",	  "spin_us",
-					     "moderation", "wake_halted", "placement",
-					     "iops",	   "bw",	  NULL };
+	static const char *const known[] = { "engine",	 "queue",	"spin_us",   "moderation",
+					     "patience", "wake_halted", "placement", "iops",
+					     "bw",	 NULL };
 	bool others;
 
 	if (!rpc_only_known(params, known, answer) || !engine_param(params, changes, answer) ||

@@ -4,8 +4,8 @@
  *
  *   status                     the VM, its disk and its queues (status.h)
  *   set {"engine": NAME, "queue": N}   which engine serves queue N, or without "queue" all of them
- *   set {"moderation": BOOL, "wake_halted": BOOL, "placement": BOOL, "spin_us": N, "iops": TEXT,
- *        "bw": TEXT}
+ *   set {"moderation": BOOL, "patience": BOOL, "wake_halted": BOOL, "placement": BOOL,
+ *        "spin_us": N, "iops": TEXT, "bw": TEXT}
  *                              as the options of serve; any of them, with "engine"
  *   trace {"every": N}         follow one request in N of each queue, until some seconds after the
  *        last call; the answer has those that were since the last one (trace_json.h); 0: no more

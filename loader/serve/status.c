@@ -51,6 +51,17 @@ static struct json_object *delay_json(const struct queue_stats *stats)
 	return object;
 }
 
+/* What it does to the mean latency, in percent, by so many comparisons. */
+static struct json_object *patience_json(const struct patience *patience)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "compared", load_once(&patience->pairs));
+	json_object_object_add(object, "cost",
+			       json_object_new_double(load_once(&patience->cost) * 100 / 1024.0));
+	return object;
+}
+
 static struct json_object *queue_json(struct vhost_queue *queue)
 {
 	struct json_object *object = json_object_new_object();
@@ -72,6 +83,8 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_object_object_add(object, "limit", vm_limits_queue_json(queue));
 	json_object_object_add(object, "counters", counters_json(queue));
 	json_object_object_add(object, "direct", counters_direct_json(queue));
+	if (queue->direct)
+		json_object_object_add(object, "patience", patience_json(&queue->direct->patience));
 	json_object_object_add(object, "latency", all_latency_json(queue->stats));
 	json_object_object_add(object, "delay", delay_json(queue->stats));
 	return object;
@@ -134,6 +147,7 @@ struct json_object *status_json(struct vm *vm)
 	json_add_bool(top, "connected", vm->front);
 	json_add_text(top, "engine", engine_name(vm->options.engine));
 	json_add_bool(top, "moderation", vm->options.moderation);
+	json_add_bool(top, "patience", vm->options.patience);
 	json_add_number(top, "spin_us", vm->options.spin_us);
 	steer_add_json(vm, top);
 	for (uint32_t i = 0; i < vm->options.queues; i++)

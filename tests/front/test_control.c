@@ -458,10 +458,11 @@ static void commands(void)
 		   member_is(queue_of(all, 0), "engine", engine()),
 	   "they are so, and the engine is as it was");
 	json_object_put(all);
-	ok(!command("set --placement off --wake-halted off", text, sizeof(text)),
+	ok(!command("set --placement off --wake-halted off --patience off", text, sizeof(text)),
 	   "nvring set for what vCPUs do");
 	all = status();
 	ok(!json_object_get_boolean(json_object_object_get(all, "wake_halted")) &&
+		   !json_object_get_boolean(json_object_object_get(all, "patience")) &&
 		   !json_object_get_boolean(
 			   json_object_object_get(json_object_object_get(all, "placement"), "on")),
 	   "they are so");

@@ -45,7 +45,8 @@ static void turn(struct device *device, uint32_t fresh)
 	}
 	if (fresh)
 		moderate_completed(moderation, device->now, fresh);
-	if (!moderate_holds(moderation, device->now, device->in_flight, device->owed))
+	if (!moderate_holds(moderation, device->now, device->in_flight, device->owed,
+			    MODERATE_HOLD_MAX))
 		tell(device);
 }
 

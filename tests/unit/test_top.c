@@ -22,14 +22,15 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 		 "\"cpus\":\"2-3,7\"},"
 		 "\"vcpus\":[{\"vcpu\":0,\"state\":\"guest\",\"cpu\":0},1,"
 		 "{\"vcpu\":1,\"state\":\"halted\",\"cpu\":12}],\"queues\":[{\"queue\":0,"
-		 "\"vcpu\":1,\"direct\":{\"held\":%llu,\"halted\":%llu},"
+		 "\"vcpu\":1,\"direct\":{\"held\":%llu,\"patient\":%llu,\"halted\":%llu},"
 		 "\"running\":true,\"engine\":\"poller\",\"why\":\"it was asked for\","
 		 "\"in_flight\":3,\"limit\":{\"held_ms\":%llu},\"counters\":{\"completed\":%llu,"
 		 "\"read\":%llu,\"kicks\":%llu,\"interrupts\":%llu}}]}",
 		 (unsigned long long)now_ns, (unsigned long long)pid, (unsigned long long)reads,
-		 (unsigned long long)reads / 10, (unsigned long long)now_ns / 4000000,
-		 (unsigned long long)reads, (unsigned long long)reads * 4096,
-		 (unsigned long long)reads / 2, (unsigned long long)reads / 4);
+		 (unsigned long long)reads / 5, (unsigned long long)reads / 10,
+		 (unsigned long long)now_ns / 4000000, (unsigned long long)reads,
+		 (unsigned long long)reads * 4096, (unsigned long long)reads / 2,
+		 (unsigned long long)reads / 4);
 	status = json_tokener_parse(text);
 	assert_non_null(status);
 	json_object_object_add(status, "name", json_object_new_string(name));
@@ -97,11 +98,11 @@ static void rates_are_those_between_samples(void **state)
 static void steering_is_shown_by_queue(void **state)
 {
 	static const char *const wanted[] = {
-		"VM           QUEUE   IOPS VCPU STATE     CPU HELD/s WOKE/s INTR/IO  "
+		"VM         QUEUE   IOPS VCPU STATE     CPU HELD/s LONG/s WOKE/s INTR/IO  "
 		"PLACED\n",
-		"vm1            all   2.5k    - -           -   2.5k    250   0.250  "
+		"vm1          all   2.5k    - -           -   2.5k    500    250   0.250  "
 		"2-3,7\n",
-		"                 0   2.5k    1 halted     12   2.5k    250   0.250\n",
+		"               0   2.5k    1 halted     12   2.5k    500    250   0.250\n",
 		NULL,
 	};
 

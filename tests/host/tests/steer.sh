@@ -152,6 +152,8 @@ grows() {
 	done
 }
 
+grows patience patient "interrupts are held for long, to see what that costs"
+check "status says what it costs" wait_for 60 test "$(status guest '.queues[0].patience.compared')" -gt 0
 grows wake-halted halted "interrupts for a halted vCPU are not held"
 
 # The CPUs that vCPUs leave have other work to do: of itself nothing would go there.

@@ -2,7 +2,8 @@
 # steering SETTING=VALUE...: what each switch of steering does to a KVM guest's disk, and what there is
 # to gain where vCPUs share a CPU. For a test host of four CPUs, and tests/bench/host.
 #
-# A configuration is the default with one switch the other way. All take their turn in each round:
+# A configuration is the default with one switch the other way; held is that without patience and
+# without wake-halted. All take their turn in each round:
 #
 #     row CONFIGURATION LOAD ROUND KEY=VALUE...
 #     note TEXT
@@ -18,8 +19,8 @@ PATH=/tree/.cache/sysroot/usr/bin:$PATH # where packaging/deps.sh put a newer QE
 . tests/host/tests/bench/counts.sh
 . tests/host/tests/bench/delays.sh
 engine=loop drive=null0 # its serial number
-configurations="default all-off moderation-off wake-halted-off placement-off spin-off"
-shared_configurations="moderation-off wake-halted-off default"
+configurations="default all-off moderation-off patience-off held placement-off spin-off"
+shared_configurations="moderation-off held patience-off default"
 loads="read-1 read-32"
 shared_loads="busy.read-32x2 beside.read-32x2"
 rounds=5 shared_rounds=3 milliseconds=700 shared_milliseconds=1500
@@ -39,10 +40,11 @@ server_start() {
 
 # configure CONFIGURATION
 configure() {
-	local switches=(--moderation on --wake-halted on --placement on --spin-us 32)
+	local switches=(--moderation on --patience on --wake-halted on --placement on --spin-us 32)
 
 	case $1 in
-	all-off) switches=(--moderation off --wake-halted off --placement off --spin-us 0) ;;
+	all-off) switches=(--moderation off --placement off --spin-us 0) ;;
+	held) switches+=(--patience off --wake-halted off) ;;
 	spin-off) switches+=(--spin-us 0) ;;
 	*-off) switches+=("--${1%-off}" off) ;;
 	esac
@@ -52,7 +54,7 @@ configure() {
 # own: what the mechanisms themselves count, the drive's interrupts on CPUs of vCPUs, doorbells; words
 own() {
 	build/nvring status --control "$dir/$engine.control" --json |
-		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.halted) | add)"'
+		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.patient) | add) \(map(.halted) | add)"'
 	drive_interrupts "$engine"
 	# shellcheck disable=SC2046 # threads are words
 	histogram $doorbell | of_threads $(threads "${side_qemu[$engine]}" '^CPU ')
@@ -60,7 +62,7 @@ own() {
 
 # take CONFIGURATION LABEL LOAD ROUND [RUN]: a row of what RUN does
 take() {
-	local row before after keys=(held halted near drive doorbells) i run=${5:-run_load} values=
+	local row before after keys=(held patient halted near drive doorbells) i run=${5:-run_load} values=
 
 	configure "$1"
 	# shellcheck disable=SC2207 # words
