@@ -166,11 +166,12 @@ static __always_inline int direct_wakes(struct direct_queue *queue, struct queue
 	return 1;
 }
 
-/* direct_held_on() - whether to hold the interrupt for @owed completions, one way or the other */
+/* direct_held_on() - whether to hold the interrupt for @owed completions, one way or the other;
+ * @begins: none was held */
 static __always_inline int direct_held_on(struct direct_queue *queue, struct queue_stats *stats,
-					  __u64 now, __u32 owed)
+					  __u64 now, __u32 owed, int begins)
 {
-	int patient = patience_on(&queue->patience), begins = !queue->moderation.since_ns;
+	int patient = patience_on(&queue->patience);
 	__u64 most = patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX;
 
 	if (!moderate_holds(&queue->moderation, now, queue->state.in_flight, owed, most))
@@ -188,8 +189,8 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 {
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
+	int holds, begins = !queue->moderation.since_ns;
 	__u64 now;
-	int holds;
 
 	queue->noted = queue->state.published;
 	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
@@ -202,7 +203,7 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
 	patience_completed(&queue->patience, now, fresh);
-	holds = direct_held_on(queue, stats, now, owed);
+	holds = direct_held_on(queue, stats, now, owed, begins);
 	patience_waits(&queue->patience, queue->state.in_flight + (holds ? owed : 0));
 	return holds;
 }
