@@ -15,12 +15,13 @@
 
 #include "arch.h"
 
-#define PATIENCE_WINDOW	  128	   /* completions in a window, at least, */
-#define PATIENCE_TURNS	  4	   /* and so many times what is under way */
-#define PATIENCE_CYCLE	  16U	   /* windows: two that are compared, and those in between */
-#define PATIENCE_PROOF	  8U	   /* comparisons before they decide; no window is in between */
-#define PATIENCE_COST	  32	   /* 1024ths of the latency: more is too much */
-#define PATIENCE_HOLD_MAX 5000000U /* ns, whatever the device */
+#define PATIENCE_WINDOW	   128	    /* completions in a window, at least, */
+#define PATIENCE_WINDOW_NS 5000000U /* and so long, as short ones differ by chance, */
+#define PATIENCE_TURNS	   4	    /* and so many times what is under way */
+#define PATIENCE_CYCLE	   16U	    /* windows: two that are compared, and those in between */
+#define PATIENCE_PROOF	   8U	    /* comparisons before they decide; no window is in between */
+#define PATIENCE_COST	   32	    /* 1024ths of the latency: more is too much */
+#define PATIENCE_HOLD_MAX  5000000U /* ns, whatever the device */
 
 struct patience {
 	__u32 off;     /* 1: never. Another thread may change it */
@@ -31,9 +32,10 @@ struct patience {
 	__u32 waiting; /* requests that the driver waits for, since last_ns */
 	__s32 done;    /* completions in this window; below 0 what the last one began is left out */
 	__u32 reserved;
-	__u64 last_ns; /* CLOCK_MONOTONIC, 0: few requests were under way since */
-	__u64 waited;  /* in this window: requests × ns */
-	__u64 prompt;  /* ns: mean latency in the last window 0, 0: none was */
+	__u64 begun_ns; /* CLOCK_MONOTONIC of this window's first completion, 0: it had none */
+	__u64 last_ns;	/* CLOCK_MONOTONIC, 0: few requests were under way since */
+	__u64 waited;	/* in this window: requests × ns */
+	__u64 prompt;	/* ns: mean latency in the last window 0, 0: none was */
 };
 
 /* patience_on() - whether to be patient now */
@@ -76,6 +78,7 @@ NVR_INLINE void patience_next(struct patience *patience)
 		patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 	patience->done = -(__s32)patience->waiting;
 	patience->waited = 0;
+	patience->begun_ns = 0;
 }
 
 /* patience_completed() - @count requests completed at @now, 0 or more */
@@ -84,8 +87,10 @@ NVR_INLINE void patience_completed(struct patience *patience, __u64 now, __u32 c
 	if (patience->last_ns && patience->done >= 0)
 		patience->waited += (now - patience->last_ns) * patience->waiting;
 	patience->last_ns = now;
+	if (!patience->begun_ns)
+		patience->begun_ns = now;
 	patience->done += (__s32)count;
-	if (patience->done >= PATIENCE_WINDOW &&
+	if (patience->done >= PATIENCE_WINDOW && now - patience->begun_ns >= PATIENCE_WINDOW_NS &&
 	    patience->done >= (__s32)patience->waiting * PATIENCE_TURNS)
 		patience_next(patience);
 }
