@@ -166,10 +166,10 @@ static __always_inline int direct_wakes(struct direct_queue *queue, struct queue
 	return 1;
 }
 
-/* direct_held_on() - whether to hold the interrupt for @owed completions, one way or the other;
- * @begins: none was held */
-static __always_inline int direct_held_on(struct direct_queue *queue, struct queue_stats *stats,
-					  __u64 now, __u32 owed, int begins)
+/* direct_may_hold() - whether to hold the interrupt for @owed completions, promptly or patiently;
+ * @begins: none was held until now */
+static __always_inline int direct_may_hold(struct direct_queue *queue, struct queue_stats *stats,
+					   __u64 now, __u32 owed, int begins)
 {
 	int patient = patience_on(&queue->patience);
 	__u64 most = patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX;
@@ -203,7 +203,7 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
 	patience_completed(&queue->patience, now, fresh);
-	holds = direct_held_on(queue, stats, now, owed, begins);
+	holds = direct_may_hold(queue, stats, now, owed, begins);
 	patience_waits(&queue->patience, queue->state.in_flight + (holds ? owed : 0));
 	return holds;
 }

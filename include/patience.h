@@ -44,17 +44,15 @@ NVR_INLINE int patience_on(const struct patience *patience)
 	return patience->trying && !load_once(&patience->off);
 }
 
-/* patience_compare() - a prompt window and the patient one after it are over, the latter with a
- * mean
- * @latency, ns */
+/* patience_compare() - a prompt window and the patient one after it are over, in which the mean
+ * latency was @latency, ns */
 NVR_INLINE void patience_compare(struct patience *patience, __u64 latency)
 {
 	__u64 ratio = latency * 1024 / patience->prompt;
-	__u32 shift = patience->pairs < 1   ? 0
-		      : patience->pairs < 3 ? 1
-		      : patience->pairs < 6 ? 2
-					    : 3;
+	__u32 shift = (patience->pairs + 1) / 2; /* the first ones weigh more */
 
+	if (shift > 3)
+		shift = 3;
 	if (ratio > 2048)
 		ratio = 2048; /* one bad window is not to decide for long */
 	patience->cost += ((__s32)ratio - 1024 - patience->cost) >> shift;
