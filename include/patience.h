@@ -82,6 +82,10 @@ NVR_INLINE void patience_next(struct patience *patience)
 /* patience_completed() - @count requests completed at @now, 0 or more */
 NVR_INLINE void patience_completed(struct patience *patience, __u64 now, __u32 count)
 {
+	if (load_once(&patience->off)) { /* all windows are prompt: nothing to compare */
+		patience->last_ns = 0;
+		return;
+	}
 	if (patience->last_ns && patience->done >= 0)
 		patience->waited += (now - patience->last_ns) * patience->waiting;
 	patience->last_ns = now;

@@ -206,13 +206,19 @@ static void none_is_held_for_longer_than_is_said(void **state)
 static void switched_off_it_holds_nothing(void **state)
 {
 	struct guest guest = guest_of(true, 20000, 0);
+	struct patience before;
 
 	(void)state;
 	go_on(&guest, 20000);
 	assert_in_range(guest.interrupts, 0, guest.completed / 2);
 	guest.patience.off = 1; /* at any time */
+	before = guest.patience;
 	go_on(&guest, 20000);
 	assert_int_equal(guest.interrupts, guest.completed);
+	/* Nor learns anything, as there is no patience to be seen. */
+	assert_int_equal(guest.patience.pairs, before.pairs);
+	assert_int_equal(guest.patience.cost, before.cost);
+	assert_int_equal(guest.patience.waited, before.waited);
 }
 
 static void few_requests_are_no_measure(void **state)
