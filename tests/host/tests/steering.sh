@@ -130,6 +130,10 @@ side_start "$engine" || { echo "note $engine: ${side_why:-it does not start}"; e
 guest_pin
 wait_for 120 known || echo "note it is not known which vCPU rings which queue"
 counting_open
+configure default
+for ((learned = 0; learned < 15; learned++)); do
+	run_load "$engine" read-32 >/dev/null # patience compares
+done
 for ((round = 1; round <= rounds; round++)); do
 	for load in $loads; do
 		for configuration in $configurations; do
