@@ -74,20 +74,16 @@ static __always_inline void direct_put_back(const struct direct_run *run, __u16 
 static __always_inline void direct_await_turn(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
-	struct io_uring_sqe *sqe;
 	__s64 delay;
 
 	if (!direct_waits(queue) || queue->mode != DIRECT_ON || queue->turn_armed ||
 	    !queue->sq_room)
 		return;
-	delay = (__s64)(queue->state.limit.until - direct_clock(queue));
-	if (delay < 0)
-		delay = 0;
+	delay = direct_until(queue, queue->state.limit.until);
 	queue->turn_delay[0] = 0;
 	queue->turn_delay[1] = delay < DIRECT_TURN_MAX_NS ? delay : DIRECT_TURN_MAX_NS;
-	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE, SQE_TAG_DIRECT_TURN);
-	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, turn_delay);
-	sqe->len = 1;
+	direct_timeout(queue, run->sq, SQE_TAG_DIRECT_TURN,
+		       __builtin_offsetof(struct direct_queue, turn_delay));
 	queue->turn_armed = 1;
 }
 

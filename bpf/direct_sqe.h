@@ -40,6 +40,25 @@ direct_own_sqe(struct direct_queue *queue, struct direct_sq *sq, __u8 opcode, __
 	return sqe;
 }
 
+/* direct_timeout() - a TIMEOUT of ours; @delay is the struct __kernel_timespec's offset in the
+ * queue */
+static __always_inline void direct_timeout(struct direct_queue *queue, struct direct_sq *sq,
+					   __u64 tag, __u64 delay)
+{
+	struct io_uring_sqe *sqe = direct_own_sqe(queue, sq, IORING_OP_TIMEOUT, SQE_FILE_NONE, tag);
+
+	sqe->addr = queue->self + delay;
+	sqe->len = 1;
+}
+
+/* direct_until() - ns from now to @at (CLOCK_MONOTONIC), 0 when that is past */
+static __always_inline __s64 direct_until(struct direct_queue *queue, __u64 at)
+{
+	__s64 delay = (__s64)(at - direct_clock(queue));
+
+	return delay > 0 ? delay : 0;
+}
+
 static __always_inline void direct_arm_kick(struct direct_queue *queue, struct direct_sq *sq)
 {
 	struct io_uring_sqe *sqe;
@@ -71,8 +90,6 @@ static __always_inline void direct_look_later(struct direct_run *run)
 static __always_inline int direct_await_hold(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
-	struct io_uring_sqe *sqe;
-	__s64 delay;
 
 	if (queue->moderation.gap_ns <= load_once(&queue->spin.budget_ns))
 		return 0;
@@ -80,12 +97,10 @@ static __always_inline int direct_await_hold(struct direct_run *run)
 		return 1;
 	if (!queue->sq_room)
 		return 0;
-	delay = (__s64)(queue->moderation.until_ns - direct_clock(queue));
 	queue->hold_delay[0] = 0;
-	queue->hold_delay[1] = delay > 0 ? delay : 0;
-	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE, SQE_TAG_DIRECT_HOLD);
-	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, hold_delay);
-	sqe->len = 1;
+	queue->hold_delay[1] = direct_until(queue, queue->moderation.until_ns);
+	direct_timeout(queue, run->sq, SQE_TAG_DIRECT_HOLD,
+		       __builtin_offsetof(struct direct_queue, hold_delay));
 	queue->hold_armed = 1;
 	return 1;
 }

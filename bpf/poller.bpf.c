@@ -33,17 +33,14 @@ char LICENSE[] SEC("license") = "GPL";
 static __always_inline void poller_sweep(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
-	struct io_uring_sqe *sqe;
 
 	if (queue->sweep_armed || !queue->sq_room)
 		return;
 	if (!queue->state.in_flight && !queue->look_armed && !queue->sweep_busy &&
 	    !direct_waits(queue))
 		return;
-	sqe = direct_own_sqe(queue, run->sq, IORING_OP_TIMEOUT, SQE_FILE_NONE,
-			     SQE_TAG_DIRECT_SWEEP);
-	sqe->addr = queue->self + __builtin_offsetof(struct direct_queue, sweep_delay);
-	sqe->len = 1;
+	direct_timeout(queue, run->sq, SQE_TAG_DIRECT_SWEEP,
+		       __builtin_offsetof(struct direct_queue, sweep_delay));
 	queue->sweep_armed = 1;
 	queue->sweep_busy = 0;
 }
