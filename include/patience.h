@@ -25,13 +25,11 @@
 
 struct patience {
 	__u32 off;     /* 1: never. Another thread may change it */
-	__u32 trying;  /* 1: this window is a patient one */
 	__u32 window;  /* its number: 0 is prompt, 1 patient, the others as is decided */
 	__u32 pairs;   /* compared, 0..PATIENCE_PROOF */
 	__s32 cost;    /* 1024ths that patience adds to the latency, mean; below 0: saves */
 	__u32 waiting; /* requests that the driver waits for, since last_ns */
 	__s32 done;    /* completions in this window; below 0 what the last one began is left out */
-	__u32 reserved;
 	__u64 begun_ns; /* CLOCK_MONOTONIC of this window's first completion, 0: it had none */
 	__u64 last_ns;	/* CLOCK_MONOTONIC, 0: few requests were under way since */
 	__u64 waited;	/* in this window: requests × ns */
@@ -41,7 +39,9 @@ struct patience {
 /* patience_on() - whether to be patient now */
 NVR_INLINE int patience_on(const struct patience *patience)
 {
-	return patience->trying && !load_once(&patience->off);
+	if (load_once(&patience->off))
+		return 0;
+	return patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 }
 
 /* patience_compare() - a prompt window and the patient one after it are over, in which the mean
@@ -72,8 +72,6 @@ NVR_INLINE void patience_next(struct patience *patience)
 	patience->window++;
 	if (patience->window >= (patience->pairs < PATIENCE_PROOF ? 2 : PATIENCE_CYCLE))
 		patience->window = 0;
-	patience->trying =
-		patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 	patience->done = -(__s32)patience->waiting;
 	patience->waited = 0;
 	patience->begun_ns = 0;
