@@ -45,32 +45,38 @@ int vm_start(struct vm *vm)
 	return 0;
 }
 
+/* What was changed, where BPF looks for it. */
+static void show_options(struct vm *vm)
+{
+	for (uint32_t i = 0; i < vm->options.queues; i++) {
+		struct direct_queue *direct = vm->queues[i].direct;
+
+		if (!direct)
+			continue;
+		store_once(&direct->moderation.off, !vm->options.moderation);
+		store_once(&direct->patience.off, !vm->options.patience);
+		store_once(&direct->spin.budget_ns, vm->options.spin_us * 1000ULL);
+	}
+}
+
 void vm_set_moderation(struct vm *vm, bool on)
 {
 	vm->options.moderation = on;
-	for (uint32_t i = 0; i < vm->options.queues; i++)
-		if (vm->queues[i].direct)
-			store_once(&vm->queues[i].direct->moderation.off, !on);
+	show_options(vm);
 }
 
 void vm_set_patience(struct vm *vm, bool on)
 {
 	vm->options.patience = on;
-	for (uint32_t i = 0; i < vm->options.queues; i++)
-		if (vm->queues[i].direct)
-			store_once(&vm->queues[i].direct->patience.off, !on);
+	show_options(vm);
 }
 
 void vm_set_spin_us(struct vm *vm, uint32_t spin_us)
 {
-	uint64_t spin_ns = spin_us * 1000ULL;
-
 	vm->options.spin_us = spin_us;
 	for (uint32_t i = 0; i < vm->workers_started; i++)
-		store_once(&vm->workers[i].spin.budget_ns, spin_ns);
-	for (uint32_t i = 0; i < vm->options.queues; i++)
-		if (vm->queues[i].direct)
-			store_once(&vm->queues[i].direct->spin.budget_ns, spin_ns);
+		store_once(&vm->workers[i].spin.budget_ns, spin_us * 1000ULL);
+	show_options(vm);
 }
 
 static int open_stats(struct vm *vm)
