@@ -20,7 +20,7 @@ struct guest {
 	struct patience patience;
 	uint32_t depth, in_flight, owed;
 	uint64_t now, service, jitter; /* ns: of each request, and what comes on top, at most */
-	uint64_t free_at;	       /* serial: when the last one is done; 0: parallel */
+	uint64_t free_at;	       /* serial: when the last one is done */
 	bool serial;
 	uint64_t done_at[DEPTH_MAX]; /* of those in flight */
 	uint64_t owed_at, longest, completed, interrupts, first;
@@ -126,6 +126,20 @@ static struct guest guest_of(bool serial, uint64_t service, uint64_t jitter)
 	return guest;
 }
 
+/* A guest that has learned, and as many requests since; what each takes without patience, in ps. */
+static uint64_t learn(bool serial, uint64_t service, struct guest *ret_guest)
+{
+	struct guest prompt = guest_of(serial, service, service / 2);
+
+	prompt.patience.off = 1;
+	go_on(&prompt, 20000);
+	assert_int_equal(prompt.interrupts, prompt.completed);
+	*ret_guest = guest_of(serial, service, service / 2);
+	go_on(ret_guest, 20000);
+	go_on(ret_guest, 20000);
+	return each(&prompt);
+}
+
 static void a_busy_device_loses_nothing(void **state)
 {
 	/* ns that it takes for each: a fast drive, large requests, a slow drive */
@@ -133,16 +147,9 @@ static void a_busy_device_loses_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
-		struct guest guest = guest_of(true, services[i], services[i] / 2);
-		uint64_t prompt;
+		struct guest guest;
+		uint64_t prompt = learn(true, services[i], &guest);
 
-		guest.patience.off = 1;
-		go_on(&guest, 20000);
-		assert_int_equal(guest.interrupts, guest.completed);
-		prompt = each(&guest);
-		guest = guest_of(true, services[i], services[i] / 2);
-		go_on(&guest, 20000); /* it learns */
-		go_on(&guest, 20000);
 		/* One for eight, but for the windows that are prompt. */
 		assert_in_range(guest.interrupts, guest.completed / 8, guest.completed / 4);
 		assert_in_range(each(&guest), 0, prompt + prompt / 100);
@@ -158,15 +165,9 @@ static void one_with_time_to_spare_is_asked_at_once(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
-		struct guest guest = guest_of(false, services[i], services[i] / 2);
-		uint64_t prompt;
+		struct guest guest;
+		uint64_t prompt = learn(false, services[i], &guest);
 
-		guest.patience.off = 1;
-		go_on(&guest, 20000);
-		prompt = each(&guest);
-		guest = guest_of(false, services[i], services[i] / 2);
-		go_on(&guest, 20000);
-		go_on(&guest, 20000);
 		assert_true(guest.patience.cost > PATIENCE_COST);
 		/* Each 16th window is a patient one. */
 		assert_in_range(guest.interrupts, guest.completed * 9 / 10, guest.completed);
