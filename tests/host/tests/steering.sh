@@ -43,7 +43,9 @@ configure() {
 	local switches=(--moderation on --patience on --wake-halted on --placement on --spin-us 32)
 
 	case $1 in
-	all-off) switches=(--moderation off --placement off --spin-us 0) ;;
+	all-off)
+		switches=(--moderation off --patience off --wake-halted off --placement off --spin-us 0)
+		;;
 	held) switches+=(--patience off --wake-halted off) ;;
 	spin-off) switches+=(--spin-us 0) ;;
 	*-off) switches+=("--${1%-off}" off) ;;
