@@ -183,29 +183,20 @@ static __always_inline int direct_may_hold(struct direct_queue *queue, struct qu
 	return 1;
 }
 
-/* direct_holds() - whether the driver can be told of completions later, with more of them */
+/* direct_holds() - whether the driver can be told of completions later, with more of them; it did
+ * not yet take @unseen of them */
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
-			    struct queue_stats *stats NVR_NONNULL)
+			    struct queue_stats *stats NVR_NONNULL, __u32 unseen)
 {
 	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
 	__u32 fresh = (__u16)(queue->state.published - queue->noted);
-	int holds, begins = !queue->moderation.since_ns;
-	__u64 now;
+	__u64 now = direct_clock(queue);
+	int begins = !queue->moderation.since_ns;
 
-	queue->noted = queue->state.published;
-	if (queue->mode != DIRECT_ON || queue->state.flags & QUEUE_BROKEN ||
-	    !moderate_applies(&queue->moderation, queue->state.in_flight + owed)) {
-		moderate_rest(&queue->moderation);
-		patience_rest(&queue->patience);
-		return 0;
-	}
-	now = direct_clock(queue);
 	if (fresh)
 		moderate_completed(&queue->moderation, now, fresh);
-	patience_completed(&queue->patience, now, fresh);
-	holds = direct_may_hold(queue, stats, now, owed, begins);
-	patience_waits(&queue->patience, queue->state.in_flight + (holds ? owed : 0));
-	return holds;
+	patience_completed(&queue->patience, now, fresh, queue->state.in_flight + unseen);
+	return direct_may_hold(queue, stats, now, owed, begins);
 }
 
 /* direct_tell() - note whether the driver wants an interrupt now, where notify_look() said @word */
@@ -228,18 +219,35 @@ NVR_GLOBAL int direct_tell(struct direct_queue *queue NVR_NONNULL,
 	return 0;
 }
 
+/* direct_rest() - few requests are under way */
+NVR_GLOBAL int direct_rest(struct direct_queue *queue NVR_NONNULL)
+{
+	moderate_rest(&queue->moderation);
+	patience_rest(&queue->patience);
+	return 0;
+}
+
 /* direct_notify() - tell the driver of what was published, if it wants that; 1 when that is held
  * back */
 static __always_inline int direct_notify(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
+	__u32 unseen = (__u16)(queue->state.published - queue->state.signalled);
+	int holds = 0;
 
-	if (queue->state.published == queue->state.signalled)
+	if (!unseen)
 		return 0;
-	if (direct_holds(queue, run->stats))
-		return 1;
-	direct_tell(queue, run->stats, notify_look(&queue->state, &run->vring));
-	return 0;
+	if (queue->moderation.last_ns) /* there were many requests under way, at least */
+		unseen = notify_unseen(&queue->state, &run->vring);
+	if (queue->mode == DIRECT_ON && !(queue->state.flags & QUEUE_BROKEN) &&
+	    moderate_applies(&queue->moderation, queue->state.in_flight + unseen))
+		holds = direct_holds(queue, run->stats, unseen);
+	else if (queue->moderation.last_ns)
+		direct_rest(queue);
+	queue->noted = queue->state.published;
+	if (!holds)
+		direct_tell(queue, run->stats, notify_look(&queue->state, &run->vring));
+	return holds;
 }
 
 #endif

@@ -21,6 +21,24 @@ NVR_INLINE __u16 notify_look(const struct queue_state *queue, const struct vring
 					      : vring_avail_flags(vring);
 }
 
+/**
+ * notify_unseen() - how many requests were given back that the driver did not take yet
+ * @queue: state
+ * @vring: memory
+ *
+ * It says so when it is done with an interrupt, by used_event. Without that, or where it makes no
+ * sense, as a driver that polls leaves it alone, those it was told of count as taken.
+ */
+NVR_INLINE __u32 notify_unseen(const struct queue_state *queue, const struct vring_memory *vring)
+{
+	__u16 owed = queue->published - queue->signalled, unseen;
+
+	if (!(queue->flags & QUEUE_EVENT_IDX))
+		return owed;
+	unseen = queue->published - vring_read_used_event(vring, queue->size);
+	return queue->in_flight + unseen <= queue->size ? unseen : owed;
+}
+
 /* notify_decide() - notify_wanted(), which says more, where notify_look() said @word */
 NVR_INLINE int notify_decide(struct queue_state *queue, __u16 word)
 {

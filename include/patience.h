@@ -6,34 +6,47 @@
  * A guest whose device is busy in any case loses nothing when it is told of several completions at
  * once; one whose device would do more, were it only asked, does. Both vCPUs are halted meanwhile,
  * so they look alike from here. So both ways are tried on the same load, a window of completions
- * each, one after the other, and the mean latencies compared. These are had without a look at the
- * clock for each request, by Little's law: requests that the driver waits for, summed up over time,
- * for each completion.
+ * each, one after the other, and compared by Little's law, without a look at the clock for each
+ * request: the time that a request takes is the requests under way, by the completions in a time.
+ *
+ * Which are under way? Those that the driver waits for, and those that it is about to send in the
+ * place of others, of which it is told late in the one case, and soon in the other. So it is the
+ * most that were waited for at once that counts, while the load turned over twice: all that a guest
+ * sends that sends one for each that completes; then the comparison is one of throughputs. Where
+ * requests come at times of their own, there are more at once when each takes longer.
  */
 #ifndef NVRING_PATIENCE_H
 #define NVRING_PATIENCE_H
 
 #include "arch.h"
 
-#define PATIENCE_WINDOW	   128	    /* completions in a window, at least, */
-#define PATIENCE_WINDOW_NS 5000000U /* and so long, as short ones differ by chance, */
-#define PATIENCE_TURNS	   4	    /* and so many times what is under way */
-#define PATIENCE_CYCLE	   16U	    /* windows: two that are compared, and those in between */
+#define PATIENCE_TURN	   2U	    /* a turn is so many completions for each request under way */
+#define PATIENCE_WINDOW	   128U	    /* completions in a window, at least, */
+#define PATIENCE_WINDOW_NS 5000000U /* and so long, as short ones differ by chance */
 #define PATIENCE_PROOF	   8U	    /* comparisons before they decide; no window is in between */
-#define PATIENCE_COST	   32	    /* 1024ths of the latency: more is too much */
+#define PATIENCE_CYCLE	   8U	    /* windows, two of which are compared, */
+#define PATIENCE_CYCLE_BAD 32U	    /* and where patience costs far too much */
+#define PATIENCE_COST	   32	    /* 1024ths of the time: more is too much, */
+#define PATIENCE_COST_BAD  64	    /* and this far too much */
+#define PATIENCE_COST_MAX  256	    /* no comparison is to decide for long */
 #define PATIENCE_HOLD_MAX  5000000U /* ns, whatever the device */
 
 struct patience {
-	__u32 off;     /* 1: never. Another thread may change it */
-	__u32 window;  /* its number: 0 is prompt, 1 patient, the others as is decided */
-	__u32 pairs;   /* compared, 0..PATIENCE_PROOF */
-	__s32 cost;    /* 1024ths that patience adds to the latency, mean; below 0: saves */
-	__u32 waiting; /* requests that the driver waits for, since last_ns */
-	__s32 done;    /* completions in this window; below 0 what the last one began is left out */
-	__u64 begun_ns; /* CLOCK_MONOTONIC of this window's first completion, 0: it had none */
-	__u64 last_ns;	/* CLOCK_MONOTONIC, 0: few requests were under way since */
-	__u64 waited;	/* in this window: requests × ns */
-	__u64 prompt;	/* ns: mean latency in the last window 0, 0: none was */
+	__u32 off;	/* 1: never. Another thread may change it */
+	__u32 window;	/* its number: 0 is prompt, 1 patient, the others as is decided */
+	__u32 pairs;	/* compared, 0..PATIENCE_PROOF */
+	__s32 cost;	/* 1024ths that patience adds to a request's time, mean; below 0: saves */
+	__u32 high;	/* in this turn: the most requests that the driver waited for at once, */
+	__u32 turned;	/* and completions */
+	__u32 settled;	/* 1: this window's first turn is over, which the last window left its mark
+			   on */
+	__u32 done;	/* completions in the others */
+	__u64 begun_ns; /* CLOCK_MONOTONIC of this turn's begin, 0: few requests were under way
+			   since */
+	__u64 last_ns;	/* the same when it was last looked at */
+	__u64 spent;	/* ns: how long this window's turns took, */
+	__u64 waited;	/* and requests × ns */
+	__u64 prompt;	/* ns: what a request took in the last window 0, 0: none was */
 };
 
 /* patience_on() - whether to be patient now */
@@ -44,67 +57,99 @@ NVR_INLINE int patience_on(const struct patience *patience)
 	return patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 }
 
-/* patience_compare() - a prompt window and the patient one after it are over, in which the mean
- * latency was @latency, ns */
-NVR_INLINE void patience_compare(struct patience *patience, __u64 latency)
+/* patience_compare() - a prompt window and the patient one after it are over, in which a request
+ * took @each, ns */
+NVR_INLINE void patience_compare(struct patience *patience, __u64 each)
 {
-	__u64 ratio = latency * 1024 / patience->prompt;
+	__s64 more = (__s64)(each * 1024 / patience->prompt) - 1024;
 	__u32 shift = (patience->pairs + 1) / 2; /* the first ones weigh more */
 
 	if (shift > 3)
 		shift = 3;
-	if (ratio > 2048)
-		ratio = 2048; /* one bad window is not to decide for long */
-	patience->cost += ((__s32)ratio - 1024 - patience->cost) >> shift;
+	if (more > PATIENCE_COST_MAX)
+		more = PATIENCE_COST_MAX;
+	if (more < -PATIENCE_COST_MAX)
+		more = -PATIENCE_COST_MAX;
+	patience->cost += ((__s32)more - patience->cost) >> shift;
 	if (patience->pairs < PATIENCE_PROOF)
 		patience->pairs++;
+}
+
+/* patience_cycle() - so many windows until two are compared again */
+NVR_INLINE __u32 patience_cycle(const struct patience *patience)
+{
+	if (patience->pairs < PATIENCE_PROOF)
+		return 2;
+	return patience->cost > PATIENCE_COST_BAD ? PATIENCE_CYCLE_BAD : PATIENCE_CYCLE;
 }
 
 /* patience_next() - a window is over, and another begins */
 NVR_INLINE void patience_next(struct patience *patience)
 {
-	__u64 latency = patience->waited / (__u32)patience->done;
+	__u64 each = patience->waited / patience->done;
 
 	if (patience->window == 0)
-		patience->prompt = latency;
+		patience->prompt = each;
 	else if (patience->window == 1 && patience->prompt)
-		patience_compare(patience, latency);
+		patience_compare(patience, each);
 	patience->window++;
-	if (patience->window >= (patience->pairs < PATIENCE_PROOF ? 2 : PATIENCE_CYCLE))
+	if (patience->window >= patience_cycle(patience))
 		patience->window = 0;
-	patience->done = -(__s32)patience->waiting;
+	patience->settled = 0;
+	patience->done = 0;
+	patience->spent = 0;
 	patience->waited = 0;
-	patience->begun_ns = 0;
 }
 
-/* patience_completed() - @count requests completed at @now, 0 or more */
-NVR_INLINE void patience_completed(struct patience *patience, __u64 now, __u32 count)
+/* patience_turned() - a turn is over: the load turned over, or few requests are left */
+NVR_INLINE void patience_turned(struct patience *patience)
 {
-	if (load_once(&patience->off)) { /* all windows are prompt: nothing to compare */
-		patience->last_ns = 0;
-		return;
+	__u64 took = patience->last_ns - patience->begun_ns;
+
+	if (patience->settled) {
+		patience->spent += took;
+		patience->waited += took * patience->high;
+		patience->done += patience->turned;
 	}
-	if (patience->last_ns && patience->done >= 0)
-		patience->waited += (now - patience->last_ns) * patience->waiting;
-	patience->last_ns = now;
-	if (!patience->begun_ns)
-		patience->begun_ns = now;
-	patience->done += (__s32)count;
-	if (patience->done >= PATIENCE_WINDOW && now - patience->begun_ns >= PATIENCE_WINDOW_NS &&
-	    patience->done >= (__s32)patience->waiting * PATIENCE_TURNS)
+	patience->settled = 1;
+	patience->begun_ns = 0;
+	if (patience->done >= PATIENCE_WINDOW && patience->spent >= PATIENCE_WINDOW_NS)
 		patience_next(patience);
 }
 
-/* patience_waits() - from now on the driver waits for @waiting requests */
-NVR_INLINE void patience_waits(struct patience *patience, __u32 waiting)
+/**
+ * patience_completed() - requests completed, or may have
+ * @patience: of the queue
+ * @now: CLOCK_MONOTONIC, ns
+ * @count: of them, 0 or more
+ * @waiting: requests that the driver waits for: under way, or completed and not taken by it
+ */
+NVR_INLINE void patience_completed(struct patience *patience, __u64 now, __u32 count, __u32 waiting)
 {
-	patience->waiting = waiting;
+	if (load_once(&patience->off)) { /* all windows are prompt: nothing to compare */
+		patience->begun_ns = 0;
+		return;
+	}
+	if (patience->begun_ns) {
+		patience->last_ns = now;
+		patience->turned += count;
+		if (waiting > patience->high)
+			patience->high = waiting;
+		if (patience->turned < PATIENCE_TURN * patience->high)
+			return;
+		patience_turned(patience);
+	}
+	patience->begun_ns = now;
+	patience->last_ns = now;
+	patience->turned = 0;
+	patience->high = waiting;
 }
 
 /* patience_rest() - few requests are under way: that time does not count */
 NVR_INLINE void patience_rest(struct patience *patience)
 {
-	patience->last_ns = 0;
+	if (patience->begun_ns)
+		patience_turned(patience);
 }
 
 #endif

@@ -79,7 +79,7 @@ static void print_latency(const char *title, struct json_object *latency)
 static void print_patience(struct json_object *patience)
 {
 	if (json_get_number(patience, "compared"))
-		printf("  %-9s changes the mean latency by %+.1f%%\n", "patience",
+		printf("  %-9s changes a request's time by %+.1f%%\n", "patience",
 		       json_object_get_double(json_object_object_get(patience, "cost")));
 }
 

@@ -51,7 +51,7 @@ static struct json_object *delay_json(const struct queue_stats *stats)
 	return object;
 }
 
-/* What it does to the mean latency, in percent, by so many comparisons. */
+/* What it does to the time of a request, in percent, by so many comparisons. */
 static struct json_object *patience_json(const struct patience *patience)
 {
 	struct json_object *object = json_object_new_object();

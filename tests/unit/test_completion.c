@@ -437,6 +437,27 @@ static void device_publishes(struct driver *driver)
 	}
 }
 
+static void what_the_driver_took_is_told_by_used_event(void **state)
+{
+	struct guest *guest = *state;
+	struct queue_state *queue = &guest->queue;
+	struct {
+		uint16_t event, unseen;
+	} cases[] = { { 3, 0 },	     { 2, 1 }, { 0, 3 },   { 0xfffe, 5 },
+		      { 0xfffd, 2 }, { 4, 2 }, { 1000, 2 } };
+
+	queue->published = 3;
+	queue->signalled = 1;
+	queue->in_flight = 3; /* of 8: five more at most, else the word makes no sense */
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		guest->vring.avail->ring[8] = cpu_to_le16(cases[i].event);
+		queue->flags &= ~QUEUE_EVENT_IDX;
+		assert_int_equal(notify_unseen(queue, &guest->vring), 2);
+		queue->flags |= QUEUE_EVENT_IDX;
+		assert_int_equal(notify_unseen(queue, &guest->vring), cases[i].unseen);
+	}
+}
+
 /* In any order and in batches of any size, over the index's wrap. */
 static void each_request_comes_back_once(void **state)
 {
@@ -481,6 +502,7 @@ int main(void)
 		cmocka_unit_test(tags_come_back),
 		cmocka_unit_test(sqes_are_as_liburing_builds_them),
 		cmocka_unit_test(sqes_of_passthrough),
+		TEST(what_the_driver_took_is_told_by_used_event),
 		TEST(each_request_comes_back_once),
 	};
 

@@ -13,7 +13,8 @@
 #include "moderate.h"
 #include "patience.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX 256
+#define NEVER	  UINT64_MAX
 
 struct guest {
 	struct moderation moderation;
@@ -22,14 +23,26 @@ struct guest {
 	uint64_t now, service, jitter; /* ns: of each request, and what comes on top, at most */
 	uint64_t free_at;	       /* serial: when the last one is done */
 	bool serial;
-	uint64_t done_at[DEPTH_MAX]; /* of those in flight */
+	uint64_t done_at[DEPTH_MAX];	   /* of those in flight */
+	uint64_t interrupt_ns, request_ns; /* what an interrupt costs its vCPU, and a request */
+	uint32_t told, handling;	   /* completions: while others are handled, and those */
+	uint64_t handled_at;		   /* when they are, NEVER: none is */
+	uint64_t every,
+		arrives_at; /* 0, or requests come so often, ns, by chance, whatever completes */
 	uint64_t owed_at, longest, completed, interrupts, first;
+	uint64_t waited; /* requests × ns, until the driver takes them */
 };
+
+static uint64_t by_chance(uint64_t mean)
+{
+	return (uint64_t)rand() % (2 * mean);
+}
 
 static void send(struct guest *guest)
 {
 	uint64_t takes = guest->service + (guest->jitter ? (uint64_t)rand() % guest->jitter : 0);
 
+	assert_true(guest->in_flight < DEPTH_MAX);
 	if (guest->serial) {
 		guest->free_at =
 			(guest->free_at > guest->now ? guest->free_at : guest->now) + takes;
@@ -39,60 +52,106 @@ static void send(struct guest *guest)
 	}
 }
 
+static uint32_t unseen(const struct guest *guest)
+{
+	return guest->owed + guest->told + guest->handling;
+}
+
+/* The driver begins with what it was told of. */
+static void handle(struct guest *guest)
+{
+	guest->handling = guest->told;
+	guest->told = 0;
+	guest->handled_at = guest->now + guest->interrupt_ns + guest->handling * guest->request_ns;
+}
+
+/* It took all that, and sends as many. */
+static void handled(struct guest *guest)
+{
+	for (; guest->handling; guest->handling--)
+		if (!guest->every)
+			send(guest);
+	guest->handled_at = NEVER;
+	if (guest->told)
+		handle(guest);
+}
+
 static void tell(struct guest *guest)
 {
 	if (guest->now - guest->owed_at > guest->longest)
 		guest->longest = guest->now - guest->owed_at;
 	guest->interrupts++;
-	for (; guest->owed; guest->owed--)
-		send(guest);
+	guest->told += guest->owed;
+	guest->owed = 0;
+	if (guest->handled_at == NEVER)
+		handle(guest);
+	if (guest->handled_at == guest->now)
+		handled(guest);
 }
 
 /* Of the engine, as bpf/direct_complete.h does it. */
 static void turn(struct guest *guest, uint32_t fresh)
 {
-	bool patient, holds;
+	bool patient;
 
-	if (!moderate_applies(&guest->moderation, guest->in_flight + guest->owed)) {
+	if (!guest->owed)
+		return;
+	if (!moderate_applies(&guest->moderation, guest->in_flight + unseen(guest))) {
 		moderate_rest(&guest->moderation);
 		patience_rest(&guest->patience);
-		if (guest->owed)
-			tell(guest);
+		tell(guest);
 		return;
 	}
 	if (fresh)
 		moderate_completed(&guest->moderation, guest->now, fresh);
-	patience_completed(&guest->patience, guest->now, fresh);
-	if (!guest->owed)
-		return;
+	patience_completed(&guest->patience, guest->now, fresh, guest->in_flight + unseen(guest));
 	patient = patience_on(&guest->patience);
-	holds = moderate_holds(&guest->moderation, guest->now, guest->in_flight, guest->owed,
-			       patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX) &&
-		patient;
-	patience_waits(&guest->patience, guest->in_flight + (holds ? guest->owed : 0));
-	if (!holds)
+	if (!moderate_holds(&guest->moderation, guest->now, guest->in_flight, guest->owed,
+			    patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX) ||
+	    !patient)
 		tell(guest);
 }
 
-/* The next completion, or when what is held has to go. */
+static void go_to(struct guest *guest, uint64_t when)
+{
+	guest->waited += (when - guest->now) * (guest->in_flight + unseen(guest));
+	guest->now = when;
+}
+
+/* What comes next: a completion, the end of an interrupt's handling, a request by itself, or the
+ * time when what is held has to go. */
 static void step(struct guest *guest)
 {
+	uint64_t held = guest->owed ? guest->moderation.until_ns : NEVER;
+	uint64_t arrives = guest->every ? guest->arrives_at : NEVER, done = NEVER, until;
 	uint32_t next = 0;
 
-	for (uint32_t i = 1; i < guest->in_flight; i++)
-		if (guest->done_at[i] < guest->done_at[next])
+	for (uint32_t i = 0; i < guest->in_flight; i++)
+		if (guest->done_at[i] < done) {
 			next = i;
-	if (guest->owed && guest->moderation.until_ns < guest->done_at[next]) {
-		guest->now = guest->moderation.until_ns;
-		turn(guest, 0);
+			done = guest->done_at[i];
+		}
+	until = guest->handled_at < held ? guest->handled_at : held;
+	if (arrives < until)
+		until = arrives;
+	if (done <= until) {
+		go_to(guest, done);
+		guest->done_at[next] = guest->done_at[--guest->in_flight];
+		if (!guest->owed++)
+			guest->owed_at = guest->now;
+		guest->completed++;
+		turn(guest, 1);
 		return;
 	}
-	guest->now = guest->done_at[next];
-	guest->done_at[next] = guest->done_at[--guest->in_flight];
-	if (!guest->owed++)
-		guest->owed_at = guest->now;
-	guest->completed++;
-	turn(guest, 1);
+	go_to(guest, until);
+	if (until == arrives) {
+		guest->arrives_at += by_chance(guest->every);
+		send(guest);
+	} else if (until == held) {
+		turn(guest, 0);
+	} else {
+		handled(guest);
+	}
 }
 
 #define AT_LEAST_NS 1000000000U
@@ -100,7 +159,7 @@ static void step(struct guest *guest)
 /* So many more requests, and so long; what is counted begins anew. */
 static void go_on(struct guest *guest, uint64_t count)
 {
-	guest->completed = guest->interrupts = guest->longest = 0;
+	guest->completed = guest->interrupts = guest->longest = guest->waited = 0;
 	guest->first = guest->now;
 	while (guest->completed < count || guest->now - guest->first < AT_LEAST_NS)
 		step(guest);
@@ -112,13 +171,20 @@ static uint64_t each(const struct guest *guest)
 	return (guest->now - guest->first) * 1000 / guest->completed;
 }
 
+/* ns that a request took, until the driver had it back */
+static uint64_t latency(const struct guest *guest)
+{
+	return guest->waited / guest->completed;
+}
+
 static struct guest guest_of(bool serial, uint64_t service, uint64_t jitter)
 {
 	struct guest guest = { .now = 1000000000,
 			       .depth = 32,
 			       .serial = serial,
 			       .service = service,
-			       .jitter = jitter };
+			       .jitter = jitter,
+			       .handled_at = NEVER };
 
 	srand(1);
 	for (uint32_t i = 0; i < guest.depth; i++)
@@ -169,9 +235,54 @@ static void one_with_time_to_spare_is_asked_at_once(void **state)
 		uint64_t prompt = learn(false, services[i], &guest);
 
 		assert_true(guest.patience.cost > PATIENCE_COST);
-		/* Each 16th window is a patient one. */
-		assert_in_range(guest.interrupts, guest.completed * 9 / 10, guest.completed);
+		/* Each 32nd window is a patient one, and more of them at first. */
+		assert_in_range(guest.interrupts, guest.completed * 95 / 100, guest.completed);
 		assert_in_range(each(&guest), 0, prompt + prompt / 50);
+	}
+}
+
+/* As in an emulated machine: an interrupt takes as long as a request. */
+static void a_slow_guest_gains_by_it(void **state)
+{
+	/* ns of a request, of an interrupt */
+	static const uint64_t times[][2] = { { 20000, 15000 },
+					     { 20000, 40000 },
+					     { 500000, 400000 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct guest prompt = guest_of(true, times[i][0], times[i][0] / 2), guest = prompt;
+
+		prompt.interrupt_ns = guest.interrupt_ns = times[i][1];
+		prompt.request_ns = guest.request_ns = 500;
+		prompt.patience.off = 1;
+		go_on(&prompt, 20000);
+		go_on(&guest, 20000);
+		go_on(&guest, 20000);
+		assert_in_range(guest.patience.cost + 1024, 0, 1024 + PATIENCE_COST);
+		assert_in_range(guest.interrupts, 0, guest.completed / 3);
+		assert_in_range(each(&guest), 0, each(&prompt) + each(&prompt) / 100);
+	}
+}
+
+static void requests_at_times_of_their_own_are_not_held(void **state)
+{
+	/* ns of a request, and how often they come */
+	static const uint64_t times[][2] = { { 100000, 3000 }, { 1000000, 40000 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct guest prompt = guest_of(false, times[i][0], times[i][0] / 2), guest;
+
+		prompt.every = times[i][1];
+		prompt.arrives_at = prompt.now;
+		guest = prompt;
+		prompt.patience.off = 1;
+		go_on(&prompt, 20000);
+		go_on(&guest, 20000);
+		go_on(&guest, 20000);
+		assert_true(guest.patience.cost > PATIENCE_COST);
+		assert_in_range(latency(&guest), 0, latency(&prompt) + latency(&prompt) / 25);
 	}
 }
 
@@ -238,6 +349,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_busy_device_loses_nothing),
+		cmocka_unit_test(a_slow_guest_gains_by_it),
+		cmocka_unit_test(requests_at_times_of_their_own_are_not_held),
 		cmocka_unit_test(one_with_time_to_spare_is_asked_at_once),
 		cmocka_unit_test(what_was_learned_is_learned_anew),
 		cmocka_unit_test(none_is_held_for_longer_than_is_said),
