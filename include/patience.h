@@ -20,16 +20,19 @@
 
 #include "arch.h"
 
-#define PATIENCE_TURN	   2U	    /* a turn is so many completions for each request under way */
-#define PATIENCE_WINDOW	   128U	    /* completions in a window, at least, */
-#define PATIENCE_WINDOW_NS 5000000U /* and so long, as short ones differ by chance */
-#define PATIENCE_PROOF	   8U	    /* comparisons before they decide; no window is in between */
-#define PATIENCE_CYCLE	   8U	    /* windows, two of which are compared, */
-#define PATIENCE_CYCLE_BAD 32U	    /* and where patience costs far too much */
-#define PATIENCE_COST	   32	    /* 1024ths of the time: more is too much, */
-#define PATIENCE_COST_BAD  64	    /* and this far too much */
-#define PATIENCE_COST_MAX  256	    /* no comparison is to decide for long */
-#define PATIENCE_HOLD_MAX  5000000U /* ns, whatever the device */
+#define PATIENCE_TURN	    2U	     /* a turn is so many completions for each request under way */
+#define PATIENCE_WINDOW	    128U     /* completions in a window, at least, */
+#define PATIENCE_WINDOW_NS  5000000U /* and so long, as short ones differ by chance */
+#define PATIENCE_PROOF	    8U	     /* comparisons before they decide; no window is in between */
+#define PATIENCE_CYCLE	    8U	     /* windows, two of which are compared, */
+#define PATIENCE_CYCLE_BAD  32U	     /* and where patience costs far too much */
+#define PATIENCE_COST	    32	     /* 1024ths of the time: more is too much, */
+#define PATIENCE_COST_BAD   64	     /* and this far too much */
+#define PATIENCE_COST_MAX   96	     /* what was is not to count for long */
+#define PATIENCE_SHIFT	    2	     /* a comparison counts for so little, 2^-n, */
+#define PATIENCE_STEP	    8	     /* which moves it by so much at most, */
+#define PATIENCE_STEP_PROOF 32	     /* and before it decides */
+#define PATIENCE_HOLD_MAX   5000000U /* ns, whatever the device */
 
 struct patience {
 	__u32 off;	/* 1: never. Another thread may change it */
@@ -57,22 +60,32 @@ NVR_INLINE int patience_on(const struct patience *patience)
 	return patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 }
 
-/* patience_compare() - a prompt window and the patient one after it are over, in which a request
- * took @each, ns */
+NVR_INLINE __s32 patience_within(__s64 value, __s32 most)
+{
+	if (value > most)
+		return most;
+	return value < -most ? -most : (__s32)value;
+}
+
+/*
+ * patience_compare() - a prompt window and the patient one after it are over, in which a request
+ * took
+ * @each, ns
+ *
+ * Drives have bursts, and a host has other work: the odd comparison is of two loads. So none counts
+ * by how far it is off: the cost goes its way by a step at most, and stays near the middle of them.
+ */
 NVR_INLINE void patience_compare(struct patience *patience, __u64 each)
 {
 	__s64 more = (__s64)(each * 1024 / patience->prompt) - 1024;
-	__u32 shift = (patience->pairs + 1) / 2; /* the first ones weigh more */
+	__s32 step = PATIENCE_STEP;
 
-	if (shift > 3)
-		shift = 3;
-	if (more > PATIENCE_COST_MAX)
-		more = PATIENCE_COST_MAX;
-	if (more < -PATIENCE_COST_MAX)
-		more = -PATIENCE_COST_MAX;
-	patience->cost += ((__s32)more - patience->cost) >> shift;
-	if (patience->pairs < PATIENCE_PROOF)
+	if (patience->pairs < PATIENCE_PROOF) {
 		patience->pairs++;
+		step = PATIENCE_STEP_PROOF;
+	}
+	patience->cost += patience_within((more - patience->cost) >> PATIENCE_SHIFT, step);
+	patience->cost = patience_within(patience->cost, PATIENCE_COST_MAX);
 }
 
 /* patience_cycle() - so many windows until two are compared again */
