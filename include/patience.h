@@ -28,7 +28,7 @@
 #define PATIENCE_CYCLE_BAD  32U	     /* and where patience costs far too much */
 #define PATIENCE_COST	    32	     /* 1024ths of the time: more is too much, */
 #define PATIENCE_COST_BAD   64	     /* and this far too much */
-#define PATIENCE_COST_MAX   96	     /* what was is not to count for long */
+#define PATIENCE_COST_MAX   96	     /* and this is all that is kept: loads change */
 #define PATIENCE_SHIFT	    2	     /* a comparison counts for so little, 2^-n, */
 #define PATIENCE_STEP	    8	     /* which moves it by so much at most, */
 #define PATIENCE_STEP_PROOF 32	     /* and before it decides */
@@ -38,14 +38,12 @@ struct patience {
 	__u32 off;	/* 1: never. Another thread may change it */
 	__u32 window;	/* its number: 0 is prompt, 1 patient, the others as is decided */
 	__u32 pairs;	/* compared, 0..PATIENCE_PROOF */
-	__s32 cost;	/* 1024ths that patience adds to a request's time, mean; below 0: saves */
+	__s32 cost;	/* 1024ths that patience adds to a request's time; below 0: saves */
 	__u32 high;	/* in this turn: the most requests that the driver waited for at once, */
 	__u32 turned;	/* and completions */
-	__u32 settled;	/* 1: this window's first turn is over, which the last window left its mark
-			   on */
+	__u32 settled;	/* 1: the first turn is over, which the last window shows in */
 	__u32 done;	/* completions in the others */
-	__u64 begun_ns; /* CLOCK_MONOTONIC of this turn's begin, 0: few requests were under way
-			   since */
+	__u64 begun_ns; /* CLOCK_MONOTONIC of this turn's begin, 0: it has not begun */
 	__u64 last_ns;	/* the same when it was last looked at */
 	__u64 spent;	/* ns: how long this window's turns took, */
 	__u64 waited;	/* and requests × ns */
