@@ -20,6 +20,7 @@ sides="iothread mapping qsd worker poller loop"
 loads="read-1 read-4 read-32 read-128 write-1 write-4 write-32 write-128 read-32x2 read-1+64"
 counted="read-1 read-32"
 rounds=5 milliseconds=1500
+single_ms=  # loads where one request is under way in a queue, for as many: read-1, read-1+64
 drives=nvme # or null_blk, which takes no time
 drive_us=   # or this
 
@@ -27,13 +28,23 @@ for setting in "$@"; do
 	declare "${setting%%=*}=${setting#*=}"
 done
 
+[ -n "$single_ms" ] || single_ms=$milliseconds
+
+# milliseconds_of LOAD
+milliseconds_of() {
+	case $1 in
+	read-1 | read-1+*) echo "$single_ms" ;;
+	*) echo "$milliseconds" ;;
+	esac
+}
+
 # measure SIDE LOAD ROUND [LABEL]: a row; a guest whose machine was reset is started again, and that is
 # said
 measure() {
 	local row before after label=${4:-$1}
 
 	before=$(server_us "$1")
-	if row=$(run_load "$1" "$2"); then
+	if row=$(milliseconds=$(milliseconds_of "$2") run_load "$1" "$2"); then
 		after=$(server_us "$1")
 		echo "row $label $2 $3 $row server_us=$((after - before))"
 		return
