@@ -153,50 +153,32 @@ static __always_inline int direct_vcpu(__u64 at)
 	return flag;
 }
 
-/*
- * direct_wakes() - an interrupt is to be held: whether it is not, as the vCPU is halted and waits
- * for nothing else
- */
-static __always_inline int direct_wakes(struct direct_queue *queue, struct queue_stats *stats)
-{
-	if (!direct_vcpu(queue->halted_at))
-		return 0;
-	stats->direct.halted++;
-	queue->moderation.since_ns = 0;
-	return 1;
-}
-
-/* direct_may_hold() - whether to hold the interrupt for @owed completions, promptly or patiently;
- * @begins: none was held until now */
-static __always_inline int direct_may_hold(struct direct_queue *queue, struct queue_stats *stats,
-					   __u64 now, __u32 owed, int begins)
-{
-	int patient = patience_on(&queue->patience);
-	__u64 most = patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX;
-
-	if (!moderate_holds(&queue->moderation, now, queue->state.in_flight, owed, most))
-		return 0;
-	if (!patient && direct_wakes(queue, stats))
-		return 0;
-	stats->direct.held += begins;
-	stats->direct.patient += begins && patient;
-	return 1;
-}
-
 /* direct_holds() - whether the driver can be told of completions later, with more of them; it did
  * not yet take @unseen of them */
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 			    struct queue_stats *stats NVR_NONNULL, __u32 unseen)
 {
-	__u32 owed = (__u16)(queue->state.published - queue->state.signalled);
-	__u32 fresh = (__u16)(queue->state.published - queue->noted);
-	__u64 now = direct_clock(queue);
-	int begins = !queue->moderation.since_ns;
+	struct queue_counters *counters = &stats->counters;
+	int begins = !queue->coalesce.moderation.since_ns;
+	enum coalesce_how how =
+		coalesce_ask(&queue->coalesce, &queue->state, direct_clock(queue), unseen);
 
-	if (fresh)
-		moderate_completed(&queue->moderation, now, fresh);
-	patience_completed(&queue->patience, now, fresh, queue->state.in_flight + unseen);
-	return direct_may_hold(queue, stats, now, owed, begins);
+	/* One that is halted waits for nothing else. */
+	if (how == COALESCE_SHORT && direct_vcpu(queue->halted_at)) {
+		counters->halted++;
+		coalesce_not(&queue->coalesce);
+		how = COALESCE_NOT;
+	}
+	counters->held += begins && how != COALESCE_NOT;
+	counters->patient += begins && how == COALESCE_LONG;
+	return how != COALESCE_NOT;
+}
+
+/* direct_rest() - few requests are under way */
+NVR_GLOBAL int direct_rest(struct direct_queue *queue NVR_NONNULL)
+{
+	coalesce_rest(&queue->coalesce);
+	return 0;
 }
 
 /* direct_tell() - note whether the driver wants an interrupt now, where notify_look() said @word */
@@ -219,14 +201,6 @@ NVR_GLOBAL int direct_tell(struct direct_queue *queue NVR_NONNULL,
 	return 0;
 }
 
-/* direct_rest() - few requests are under way */
-NVR_GLOBAL int direct_rest(struct direct_queue *queue NVR_NONNULL)
-{
-	moderate_rest(&queue->moderation);
-	patience_rest(&queue->patience);
-	return 0;
-}
-
 /* direct_notify() - tell the driver of what was published, if it wants that; 1 when that is held
  * back */
 static __always_inline int direct_notify(const struct direct_run *run)
@@ -237,14 +211,12 @@ static __always_inline int direct_notify(const struct direct_run *run)
 
 	if (!unseen)
 		return 0;
-	if (queue->moderation.last_ns) /* there were many requests under way, at least */
+	if (coalesce_loaded(&queue->coalesce))
 		unseen = notify_unseen(&queue->state, &run->vring);
-	if (queue->mode == DIRECT_ON && !(queue->state.flags & QUEUE_BROKEN) &&
-	    moderate_applies(&queue->moderation, queue->state.in_flight + unseen))
+	if (queue->mode == DIRECT_ON && coalesce_applies(&queue->coalesce, &queue->state, unseen))
 		holds = direct_holds(queue, run->stats, unseen);
-	else if (queue->moderation.last_ns)
+	else if (coalesce_loaded(&queue->coalesce))
 		direct_rest(queue);
-	queue->noted = queue->state.published;
 	if (!holds)
 		direct_tell(queue, run->stats, notify_look(&queue->state, &run->vring));
 	return holds;

@@ -91,14 +91,14 @@ static __always_inline int direct_await_hold(struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
 
-	if (queue->moderation.gap_ns <= load_once(&queue->spin.budget_ns))
+	if (queue->coalesce.moderation.gap_ns <= load_once(&queue->spin.budget_ns))
 		return 0;
 	if (queue->hold_armed)
 		return 1;
 	if (!queue->sq_room)
 		return 0;
 	queue->hold_delay[0] = 0;
-	queue->hold_delay[1] = direct_until(queue, queue->moderation.until_ns);
+	queue->hold_delay[1] = direct_until(queue, queue->coalesce.moderation.until_ns);
 	direct_timeout(queue, run->sq, SQE_TAG_DIRECT_HOLD,
 		       __builtin_offsetof(struct direct_queue, hold_delay));
 	queue->hold_armed = 1;

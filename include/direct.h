@@ -10,9 +10,8 @@
 #ifndef NVRING_DIRECT_H
 #define NVRING_DIRECT_H
 
+#include "coalesce.h"
 #include "inflight.h"
-#include "moderate.h"
-#include "patience.h"
 #include "plain.h"
 #include "request.h"
 #include "spin.h"
@@ -85,25 +84,23 @@ struct direct_ring {
 };
 
 struct direct_queue {
-	__u32 lock;	  /* DIRECT_HELD, DIRECT_AGAIN */
-	__u32 mode;	  /* enum direct_mode; set by the daemon */
-	__u32 cq_seen;	  /* poller: CQEs before this index are in the ring */
-	__u32 cq_next;	  /* next one to take */
-	__u32 kick_armed; /* 1 while the kick poll is */
-	__u32 tracked;	  /* 1 when requests are tracked in the in-flight map */
-	__u32 notify_at;  /* cq_seen when an interrupt was last wanted */
-	__u32 foreign;	  /* 1 after a completion in another thread, until the next sweep */
-	__u32 attention;  /* 1 once the worker was called, until it comes */
-	__u32 reported;	  /* the worker was told of the broken queue */
-	__u32 index;	  /* the queue's number */
-	__u32 pause;	  /* loop: the daemon wants its thread back */
-	__u32 has_call;	  /* interrupts by SQE: loop, and poller where it is no eventfd */
-	__u32 wanted;	  /* the guest wants an interrupt it did not get yet */
-	__u32 noted;	  /* state.published when moderation last counted completions */
-	__u32 poller;	  /* 1 while the poller serves the queue, and not the loop */
-	__u32 look_armed; /* poller: a NOP runs that brings BPF back at once */
-	__u32 kicker;	  /* thread that rang the doorbell when it was last looked at, or 0 */
-	__u32 reserved2;
+	__u32 lock;	      /* DIRECT_HELD, DIRECT_AGAIN */
+	__u32 mode;	      /* enum direct_mode; set by the daemon */
+	__u32 cq_seen;	      /* poller: CQEs before this index are in the ring */
+	__u32 cq_next;	      /* next one to take */
+	__u32 kick_armed;     /* 1 while the kick poll is */
+	__u32 tracked;	      /* 1 when requests are tracked in the in-flight map */
+	__u32 notify_at;      /* cq_seen when an interrupt was last wanted */
+	__u32 foreign;	      /* 1 after a completion in another thread, until the next sweep */
+	__u32 attention;      /* 1 once the worker was called, until it comes */
+	__u32 reported;	      /* the worker was told of the broken queue */
+	__u32 index;	      /* the queue's number */
+	__u32 pause;	      /* loop: the daemon wants its thread back */
+	__u32 has_call;	      /* interrupts by SQE: loop, and poller where it is no eventfd */
+	__u32 wanted;	      /* the guest wants an interrupt it did not get yet */
+	__u32 poller;	      /* 1 while the poller serves the queue, and not the loop */
+	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
+	__u32 kicker;	      /* thread that rang the doorbell when it was last looked at, or 0 */
 	__u64 halted_at;      /* where KVM notes that its vCPU is halted (include/vcpu_layout.h): a
 			       * kernel address, or 0: not to be looked at */
 	struct spin spin;     /* before it asks for doorbells; the poller looks for the budget */
@@ -137,8 +134,7 @@ struct direct_queue {
 	struct queue_state state;
 	struct vring_window window;
 	struct direct_ring ring;
-	struct moderation moderation;
-	struct patience patience;
+	struct coalesce coalesce;
 	__u64 inflight_counter;
 	__u64 self; /* address in the daemon */
 

@@ -26,6 +26,9 @@ struct queue_counters {
 	__u64 retries;	   /* of those, sent again after a passing error */
 	__u64 bounced;	   /* of those, through a bounce buffer */
 	__u64 resubmitted; /* requests taken over from a process that died */
+	__u64 held;	   /* interrupts that were held back, include/coalesce.h */
+	__u64 patient;	   /* of those, for long, and also from a halted vCPU */
+	__u64 halted;	   /* interrupts that were not, as the vCPU was halted */
 };
 
 /* queue_counters_add() - @sum grows by @counters, which may be changing */
@@ -64,10 +67,6 @@ struct direct_counters {
 	__u64 polls;	     /* kick polls that ended by themselves */
 	__u64 stray;	     /* completions of nothing */
 	__u64 by_vcpu;	     /* requests started by the vCPU that rang (dispatch) */
-	__u64 held;	     /* interrupts held back, include/moderate.h */
-	__u64 halted;	     /* interrupts not held, as the vCPU was halted */
-	__u64 patient;	     /* of those held, by include/patience.h: for longer, also from a halted
-			      * vCPU */
 };
 
 /* direct_handed() - [DIRECT_REASON_COUNT] */

@@ -105,9 +105,9 @@ static void print_queue(struct json_object *queue)
 	print_counters("counters", json_object_object_get(queue, "counters"));
 	print_latency("latency", json_object_object_get(queue, "latency"));
 	print_latency("delay", json_object_object_get(queue, "delay"));
+	print_patience(json_object_object_get(queue, "patience"));
 	if (!direct)
 		return;
-	print_patience(json_object_object_get(queue, "patience"));
 	print_counters("direct", direct);
 	print_counters("handed", json_object_object_get(direct, "handed to the worker"));
 }

@@ -58,9 +58,6 @@ static void parse_queue(struct json_object *object, struct sample_queue *queue)
 	queue->in_flight = json_get_number(object, "in_flight");
 	queue->switches = json_get_number(object, "switches");
 	queue->limited_ms = json_get_number(json_object_object_get(object, "limit"), "held_ms");
-	queue->held = json_get_number(json_object_object_get(object, "direct"), "held");
-	queue->patient = json_get_number(json_object_object_get(object, "direct"), "patient");
-	queue->halted = json_get_number(json_object_object_get(object, "direct"), "halted");
 	counters_parse(json_object_object_get(object, "counters"), &queue->counters);
 	latency_parse(json_object_object_get(latency, "read"), &queue->read);
 	latency_parse(json_object_object_get(latency, "write"), &queue->write);
@@ -155,9 +152,6 @@ void sample_sum(const struct sample *sample, struct sample_queue *ret_sum)
 		ret_sum->in_flight += queue->in_flight;
 		ret_sum->switches += queue->switches;
 		ret_sum->limited_ms += queue->limited_ms;
-		ret_sum->held += queue->held;
-		ret_sum->patient += queue->patient;
-		ret_sum->halted += queue->halted;
 		queue_counters_add(&ret_sum->counters, &queue->counters);
 		histogram_merge(&ret_sum->read, &queue->read);
 		histogram_merge(&ret_sum->write, &queue->write);
@@ -181,9 +175,6 @@ static bool subtract(uint64_t *from, const uint64_t *what, size_t count)
 bool sample_since(struct sample_queue *queue, const struct sample_queue *before)
 {
 	return subtract(&queue->limited_ms, &before->limited_ms, 1) &&
-	       subtract(&queue->held, &before->held, 1) &&
-	       subtract(&queue->patient, &before->patient, 1) &&
-	       subtract(&queue->halted, &before->halted, 1) &&
 	       subtract((uint64_t *)&queue->counters, (const uint64_t *)&before->counters,
 			sizeof(queue->counters) / sizeof(uint64_t)) &&
 	       histogram_subtract(&queue->read, &before->read) &&

@@ -21,9 +21,6 @@ struct sample_queue {
 	uint64_t in_flight;
 	uint64_t switches;
 	uint64_t limited_ms;		/* it waited for the VM's limits */
-	uint64_t held;			/* interrupts */
-	uint64_t patient;		/* of those: for long, as that costs no time */
-	uint64_t halted;		/* interrupts that were not held, as the vCPU was halted */
 	int vcpu;			/* that rings the doorbell; -1: not known */
 	int cpu;			/* where that is, or was; -1: nowhere yet */
 	char state[SAMPLE_STATE_BYTES]; /* what it does, or empty */

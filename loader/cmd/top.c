@@ -92,9 +92,10 @@ static void print_steering(FILE *out, const struct row *row)
 	fprintf(out, "%-10.10s %5s %6s %4s %-9s %3s %6s %6s %6s", row->vm, row->queue,
 		short_number((double)did->counters.completed / seconds, text[0]),
 		short_index(did->vcpu, text[1]), *did->state ? did->state : "-",
-		short_index(did->cpu, text[2]), short_number((double)did->held / seconds, text[3]),
-		short_number((double)did->patient / seconds, text[4]),
-		short_number((double)did->halted / seconds, text[5]));
+		short_index(did->cpu, text[2]),
+		short_number((double)did->counters.held / seconds, text[3]),
+		short_number((double)did->counters.patient / seconds, text[4]),
+		short_number((double)did->counters.halted / seconds, text[5]));
 	print_share(out, did->counters.interrupts, did->counters.completed);
 	fprintf(out, "%s%s\n", *row->placed ? "  " : "", row->placed);
 }
@@ -115,7 +116,7 @@ static void print_row(FILE *out, const struct row *row)
 	print_share(out, c->interrupts, c->completed);
 	print_percentile(out, &row->did.kick, 990);
 	print_percentile(out, &row->did.interrupt, 990);
-	fprintf(out, " %6s%s%s\n", short_number((double)row->did.held / seconds, held),
+	fprintf(out, " %6s%s%s\n", short_number((double)row->did.counters.held / seconds, held),
 		*row->why ? "  " : "", row->why);
 }
 

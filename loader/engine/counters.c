@@ -9,8 +9,8 @@
 
 /* In the order of struct queue_counters. */
 static const char *const names[] = {
-	"requests",   "completed", "errors",  "read",	 "written",	"kicks",
-	"interrupts", "commands",  "retries", "bounced", "resubmitted",
+	"requests", "completed", "errors",  "read",	   "written", "kicks",	 "interrupts",
+	"commands", "retries",	 "bounced", "resubmitted", "held",    "patient", "halted",
 };
 
 _Static_assert(sizeof(struct queue_counters) == ARRAY_SIZE(names) * sizeof(__u64),
@@ -27,7 +27,7 @@ struct named {
 	uint64_t value;
 };
 
-#define DIRECT_NAMED 12
+#define DIRECT_NAMED 9
 
 static const struct direct_counters *direct_counters(const struct vhost_queue *queue)
 {
@@ -49,9 +49,6 @@ static void name_direct(const struct vhost_queue *queue, const struct direct_cou
 		{ "status writes", c->status_writes },
 		{ "stray", c->stray },
 		{ "by vCPUs", c->by_vcpu },
-		{ "held", c->held },
-		{ "halted", c->halted },
-		{ "patient", c->patient },
 	};
 
 	for (int i = 0; i < DIRECT_NAMED; i++)

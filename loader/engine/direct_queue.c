@@ -64,11 +64,10 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->attention = 0;
 	direct->foreign = 0;
 	direct->wanted = 0;
-	direct->noted = direct->state.published;
 	direct->kicker = 0;
 	direct->halted_at = 0;
-	direct->moderation = (struct moderation){ .off = !queue->vm->options.moderation };
-	direct->patience = (struct patience){ .off = !queue->vm->options.patience };
+	coalesce_init(&direct->coalesce, queue->vm->options.moderation,
+		      queue->vm->options.patience);
 	direct->kicked_at = 0;
 	direct->owed_at = 0;
 	direct->told = 0;

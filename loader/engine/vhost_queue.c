@@ -199,6 +199,11 @@ void vhost_queue_set_fd(struct vhost_queue *queue, int *slot, int fd)
 	}
 }
 
+struct coalesce *vhost_queue_coalesce(struct vhost_queue *queue)
+{
+	return queue->direct ? &queue->direct->coalesce : &queue->coalesce;
+}
+
 struct queue_counters vhost_queue_counters(const struct vhost_queue *queue)
 {
 	struct queue_counters sum = { 0 };

@@ -11,6 +11,7 @@
 #include <linux/vhost_types.h>
 #include <stdbool.h>
 
+#include "coalesce.h"
 #include "engine.h"
 #include "inflight.h"
 #include "request.h"
@@ -69,9 +70,11 @@ struct vhost_queue {
 	uint16_t *batch; /* [size] heads pushed and not published */
 	uint16_t batch_count;
 	uint64_t kicked_at; /* CLOCK_MONOTONIC of a doorbell in this turn, 0: none came */
-	uint64_t owed_at;   /* of the oldest completion that was not published yet, 0: no clock */
-	bool kick_armed;    /* the worker polls kick_fd */
-	bool paused;	    /* drains: takes nothing new */
+	uint64_t owed_at;   /* of the oldest completion the driver was not told of, 0: no clock */
+	struct coalesce coalesce; /* of interrupts */
+	bool holds;		  /* one is held */
+	bool kick_armed;	  /* the worker polls kick_fd */
+	bool paused;		  /* drains: takes nothing new */
 	bool fault_reported;
 	bool sweep_waits;    /* BPF was to run soon when the worker last looked, */
 	uint64_t sweep_runs; /* after so many runs */
@@ -82,6 +85,9 @@ struct vhost_queue {
 
 	uint32_t trace_seen; /* of stats->trace: records that were read; the main thread's */
 };
+
+/* vhost_queue_coalesce() - how interrupts are held, by whoever serves the queue */
+struct coalesce *vhost_queue_coalesce(struct vhost_queue *queue);
 
 /**
  * vhost_queue_init() - an unconfigured queue

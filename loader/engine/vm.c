@@ -45,17 +45,17 @@ int vm_start(struct vm *vm)
 	return 0;
 }
 
-/* What was changed, where BPF looks for it. */
+/* What was changed, where those that serve look for it. */
 static void show_options(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->options.queues; i++) {
-		struct direct_queue *direct = vm->queues[i].direct;
+		struct coalesce *coalesce = vhost_queue_coalesce(&vm->queues[i]);
 
-		if (!direct)
-			continue;
-		store_once(&direct->moderation.off, !vm->options.moderation);
-		store_once(&direct->patience.off, !vm->options.patience);
-		store_once(&direct->spin.budget_ns, vm->options.spin_us * 1000ULL);
+		store_once(&coalesce->moderation.off, !vm->options.moderation);
+		store_once(&coalesce->patience.off, !vm->options.patience);
+		if (vm->queues[i].direct)
+			store_once(&vm->queues[i].direct->spin.budget_ns,
+				   vm->options.spin_us * 1000ULL);
 	}
 }
 

@@ -181,6 +181,17 @@ static bool wants_service(struct vhost_queue *queue)
 	       (queue->state.flags & QUEUE_BROKEN && !queue->fault_reported);
 }
 
+/* When an interrupt that is held has to go, UINT64_MAX where none is. */
+static uint64_t held_until(const struct worker *worker)
+{
+	uint64_t until = UINT64_MAX;
+
+	for (uint32_t i = 0; i < worker->queue_count; i++)
+		if (worker->queues[i]->holds)
+			until = min(until, worker->queues[i]->coalesce.moderation.until_ns);
+	return until;
+}
+
 static bool anything_new(struct worker *worker)
 {
 	if (io_uring_cq_ready(&worker->ring) || ring_needs_enter(&worker->ring))
@@ -195,7 +206,7 @@ static bool anything_new(struct worker *worker)
 
 static bool spin(struct worker *worker)
 {
-	uint64_t time = spin_time(&worker->spin), end;
+	uint64_t time = spin_time(&worker->spin), end, now, held = held_until(worker);
 
 	if (!time)
 		return false;
@@ -206,7 +217,10 @@ static bool spin(struct worker *worker)
 				return true;
 			__builtin_ia32_pause();
 		}
-	} while (clock_ns(CLOCK_MONOTONIC) < end);
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (now >= held)
+			return true;
+	} while (now < end);
 	return false;
 }
 
@@ -269,7 +283,7 @@ static uint64_t sweep(struct worker *worker)
 
 static void sleep_until_event(struct worker *worker)
 {
-	uint64_t start, turn, longest = sweep(worker);
+	uint64_t start, turn, longest = sweep(worker), held = held_until(worker);
 	struct __kernel_timespec limit;
 	struct io_uring_cqe *cqe;
 	bool polled;
@@ -280,6 +294,8 @@ static void sleep_until_event(struct worker *worker)
 			longest = POLLED_SLEEP_NS;
 		if (turn != UINT64_MAX)
 			longest = min(longest, turn > start ? turn - start : 0);
+		if (held != UINT64_MAX)
+			longest = min(longest, held > start ? held - start : 0);
 		limit.tv_sec = (long long)(longest / 1000000000);
 		limit.tv_nsec = (long long)(longest % 1000000000);
 		io_uring_submit_and_wait_timeout(&worker->ring, &cqe, 1,

@@ -13,6 +13,7 @@
 #include "pinned_memory.h"
 #include "sqe.h"
 #include "virtqueue.h"
+#include "vm.h"
 #include "worker.h"
 #include "worker_help.h"
 #include "worker_io.h"
@@ -67,6 +68,8 @@ static bool run_add(struct worker *worker, struct worker_call *call)
 		queue->state.last_avail = queue->state.used_idx + count;
 	}
 	queue->stats->trace.active = 0;
+	queue->holds = false;
+	coalesce_init(&queue->coalesce, queue->vm->options.moderation, queue->vm->options.patience);
 	worker_poll_kick(worker, queue);
 	virtqueue_kicks_off(&queue->state, &queue->vring);
 	worker_io_resubmit(worker, queue, heads, count);

@@ -387,33 +387,71 @@ void worker_io_resubmit(struct worker *worker, struct vhost_queue *queue, const 
 	worker_io_publish(queue);
 }
 
-void worker_io_publish(struct vhost_queue *queue)
+/* Whether the interrupt for what was published can wait. A vCPU that is halted cannot be seen from
+ * here, so all are taken for that. */
+static bool holds(struct vhost_queue *queue)
 {
 	struct queue_state *state = &queue->state;
-	uint16_t count = state->used_idx - state->published;
-	uint64_t one = 1, owed_at = queue->owed_at;
-	struct trace *trace = &queue->stats->trace;
-	bool wanted;
+	struct coalesce *coalesce = &queue->coalesce;
+	uint32_t unseen = (uint16_t)(state->published - state->signalled);
+	bool begins = !queue->holds;
+	enum coalesce_how how;
 
-	if (!count)
-		return;
+	if (coalesce_loaded(coalesce))
+		unseen = notify_unseen(state, &queue->vring);
+	if (!coalesce_applies(coalesce, state, unseen)) {
+		coalesce_rest(coalesce);
+		return false;
+	}
+	how = coalesce_ask(coalesce, state, worker_io_clock(queue->worker), unseen);
+	if (how == COALESCE_SHORT && load_once(&queue->vm->options.wake_halted)) {
+		coalesce_not(coalesce);
+		return false;
+	}
+	queue->counters->held += begins && how != COALESCE_NOT;
+	queue->counters->patient += begins && how == COALESCE_LONG;
+	return how != COALESCE_NOT;
+}
+
+/* Interrupt the guest for what was published, if it wants that. */
+static void tell(struct vhost_queue *queue)
+{
+	struct worker *worker = queue->worker;
+	struct trace *trace = &queue->stats->trace;
+	uint64_t one = 1, owed_at = queue->owed_at;
+	bool wanted = notify_wanted(&queue->state, &queue->vring) && queue->call_fd >= 0;
+
 	queue->owed_at = 0;
-	queue->counters->completed += count; /* before the driver sees them */
-	used_publish(state, &queue->vring);
-	dirty_log_used(&queue->vm->log, queue);
-	inflight_publish(queue->inflight, queue->batch, queue->batch_count, state->published);
-	queue->batch_count = 0;
-	if (trace->active && trace->now.completed_at)
-		trace->now.published_at = clock_ns(CLOCK_MONOTONIC);
-	wanted = notify_wanted(state, &queue->vring) && queue->call_fd >= 0;
 	trace_told(trace, wanted);
 	if (!wanted)
 		return;
 	queue->counters->interrupts++;
 	if (write(queue->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EINTR)
 		log_warn("queue %u: call eventfd: %m", queue->index);
-	queue->worker->now = clock_ns(CLOCK_MONOTONIC); /* that took a while */
-	stats_time(&queue->stats->interrupt_latency, owed_at ? owed_at : queue->worker->now,
-		   queue->worker->now);
-	trace_interrupted(trace, queue->worker->now);
+	worker->now = clock_ns(CLOCK_MONOTONIC); /* that took a while */
+	stats_time(&queue->stats->interrupt_latency, owed_at ? owed_at : worker->now, worker->now);
+	trace_interrupted(trace, worker->now);
+}
+
+void worker_io_publish(struct vhost_queue *queue)
+{
+	struct queue_state *state = &queue->state;
+	uint16_t count = state->used_idx - state->published;
+	struct trace *trace = &queue->stats->trace;
+
+	if (!count && !queue->holds)
+		return;
+	if (count) {
+		queue->counters->completed += count; /* before the driver sees them */
+		used_publish(state, &queue->vring);
+		dirty_log_used(&queue->vm->log, queue);
+		inflight_publish(queue->inflight, queue->batch, queue->batch_count,
+				 state->published);
+		queue->batch_count = 0;
+		if (trace->active && trace->now.completed_at)
+			trace->now.published_at = clock_ns(CLOCK_MONOTONIC);
+	}
+	queue->holds = holds(queue);
+	if (!queue->holds)
+		tell(queue);
 }

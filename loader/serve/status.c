@@ -83,8 +83,8 @@ static struct json_object *queue_json(struct vhost_queue *queue)
 	json_object_object_add(object, "limit", vm_limits_queue_json(queue));
 	json_object_object_add(object, "counters", counters_json(queue));
 	json_object_object_add(object, "direct", counters_direct_json(queue));
-	if (queue->direct)
-		json_object_object_add(object, "patience", patience_json(&queue->direct->patience));
+	json_object_object_add(object, "patience",
+			       patience_json(&vhost_queue_coalesce(queue)->patience));
 	json_object_object_add(object, "latency", all_latency_json(queue->stats));
 	json_object_object_add(object, "delay", delay_json(queue->stats));
 	return object;

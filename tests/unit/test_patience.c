@@ -10,16 +10,15 @@
 
 #include <stdlib.h>
 
-#include "moderate.h"
-#include "patience.h"
+#include "coalesce.h"
 
 #define DEPTH_MAX 256
 #define NEVER	  UINT64_MAX
 
 struct guest {
-	struct moderation moderation;
-	struct patience patience;
-	uint32_t depth, in_flight, owed;
+	struct coalesce coalesce;
+	struct queue_state state; /* in_flight, and what is published and signalled */
+	uint32_t depth;
 	uint64_t now, service, jitter; /* ns: of each request, and what comes on top, at most */
 	uint64_t bursts; /* ns, or 0: so often, by chance, it is thrice as fast for a fifth of that
 			  */
@@ -50,19 +49,24 @@ static void send(struct guest *guest)
 		if (guest->now > guest->burst_at + guest->bursts / 5)
 			guest->burst_at = guest->now + by_chance(guest->bursts);
 	}
-	assert_true(guest->in_flight < DEPTH_MAX);
+	assert_true(guest->state.in_flight < DEPTH_MAX);
 	if (guest->serial) {
 		guest->free_at =
 			(guest->free_at > guest->now ? guest->free_at : guest->now) + takes;
-		guest->done_at[guest->in_flight++] = guest->free_at;
+		guest->done_at[guest->state.in_flight++] = guest->free_at;
 	} else {
-		guest->done_at[guest->in_flight++] = guest->now + takes;
+		guest->done_at[guest->state.in_flight++] = guest->now + takes;
 	}
+}
+
+static uint32_t owed(const struct guest *guest)
+{
+	return (uint16_t)(guest->state.published - guest->state.signalled);
 }
 
 static uint32_t unseen(const struct guest *guest)
 {
-	return guest->owed + guest->told + guest->handling;
+	return owed(guest) + guest->told + guest->handling;
 }
 
 /* The driver begins with what it was told of. */
@@ -89,40 +93,32 @@ static void tell(struct guest *guest)
 	if (guest->now - guest->owed_at > guest->longest)
 		guest->longest = guest->now - guest->owed_at;
 	guest->interrupts++;
-	guest->told += guest->owed;
-	guest->owed = 0;
+	guest->told += owed(guest);
+	guest->state.signalled = guest->state.published;
 	if (guest->handled_at == NEVER)
 		handle(guest);
 	if (guest->handled_at == guest->now)
 		handled(guest);
 }
 
-/* Of the engine, as bpf/direct_complete.h does it. */
-static void turn(struct guest *guest, uint32_t fresh)
+/* Of an engine: the vCPU is halted. */
+static void turn(struct guest *guest)
 {
-	bool patient;
-
-	if (!guest->owed)
+	if (!owed(guest))
 		return;
-	if (!moderate_applies(&guest->moderation, guest->in_flight + unseen(guest))) {
-		moderate_rest(&guest->moderation);
-		patience_rest(&guest->patience);
+	if (!coalesce_applies(&guest->coalesce, &guest->state, unseen(guest))) {
+		coalesce_rest(&guest->coalesce);
 		tell(guest);
-		return;
+	} else if (coalesce_ask(&guest->coalesce, &guest->state, guest->now, unseen(guest)) !=
+		   COALESCE_LONG) {
+		coalesce_not(&guest->coalesce);
+		tell(guest);
 	}
-	if (fresh)
-		moderate_completed(&guest->moderation, guest->now, fresh);
-	patience_completed(&guest->patience, guest->now, fresh, guest->in_flight + unseen(guest));
-	patient = patience_on(&guest->patience);
-	if (!moderate_holds(&guest->moderation, guest->now, guest->in_flight, guest->owed,
-			    patient ? PATIENCE_HOLD_MAX : MODERATE_HOLD_MAX) ||
-	    !patient)
-		tell(guest);
 }
 
 static void go_to(struct guest *guest, uint64_t when)
 {
-	guest->waited += (when - guest->now) * (guest->in_flight + unseen(guest));
+	guest->waited += (when - guest->now) * (guest->state.in_flight + unseen(guest));
 	guest->now = when;
 }
 
@@ -130,11 +126,11 @@ static void go_to(struct guest *guest, uint64_t when)
  * time when what is held has to go. */
 static void step(struct guest *guest)
 {
-	uint64_t held = guest->owed ? guest->moderation.until_ns : NEVER;
+	uint64_t held = owed(guest) ? guest->coalesce.moderation.until_ns : NEVER;
 	uint64_t arrives = guest->every ? guest->arrives_at : NEVER, done = NEVER, until;
 	uint32_t next = 0;
 
-	for (uint32_t i = 0; i < guest->in_flight; i++)
+	for (uint32_t i = 0; i < guest->state.in_flight; i++)
 		if (guest->done_at[i] < done) {
 			next = i;
 			done = guest->done_at[i];
@@ -144,11 +140,12 @@ static void step(struct guest *guest)
 		until = arrives;
 	if (done <= until) {
 		go_to(guest, done);
-		guest->done_at[next] = guest->done_at[--guest->in_flight];
-		if (!guest->owed++)
+		guest->done_at[next] = guest->done_at[--guest->state.in_flight];
+		if (!owed(guest))
 			guest->owed_at = guest->now;
+		guest->state.published++;
 		guest->completed++;
-		turn(guest, 1);
+		turn(guest);
 		return;
 	}
 	go_to(guest, until);
@@ -156,7 +153,7 @@ static void step(struct guest *guest)
 		guest->arrives_at += by_chance(guest->every);
 		send(guest);
 	} else if (until == held) {
-		turn(guest, 0);
+		turn(guest);
 	} else {
 		handled(guest);
 	}
@@ -205,7 +202,7 @@ static uint64_t learn(bool serial, uint64_t service, struct guest *ret_guest)
 {
 	struct guest prompt = guest_of(serial, service, service / 2);
 
-	prompt.patience.off = 1;
+	prompt.coalesce.patience.off = 1;
 	go_on(&prompt, 20000);
 	assert_int_equal(prompt.interrupts, prompt.completed);
 	*ret_guest = guest_of(serial, service, service / 2);
@@ -227,7 +224,7 @@ static void a_busy_device_loses_nothing(void **state)
 		/* One for eight, but for the windows that are prompt. */
 		assert_in_range(guest.interrupts, guest.completed / 8, guest.completed / 4);
 		assert_in_range(each(&guest), 0, prompt + prompt / 100);
-		assert_in_range(guest.patience.cost + 1024, 1024 - PATIENCE_COST,
+		assert_in_range(guest.coalesce.patience.cost + 1024, 1024 - PATIENCE_COST,
 				1024 + PATIENCE_COST);
 	}
 }
@@ -242,7 +239,7 @@ static void one_with_time_to_spare_is_asked_at_once(void **state)
 		struct guest guest;
 		uint64_t prompt = learn(false, services[i], &guest);
 
-		assert_true(guest.patience.cost > PATIENCE_COST);
+		assert_true(guest.coalesce.patience.cost > PATIENCE_COST);
 		/* Each 32nd window is a patient one, and more of them at first. */
 		assert_in_range(guest.interrupts, guest.completed * 95 / 100, guest.completed);
 		assert_in_range(each(&guest), 0, prompt + prompt / 50);
@@ -263,11 +260,11 @@ static void a_slow_guest_gains_by_it(void **state)
 
 		prompt.interrupt_ns = guest.interrupt_ns = times[i][1];
 		prompt.request_ns = guest.request_ns = 500;
-		prompt.patience.off = 1;
+		prompt.coalesce.patience.off = 1;
 		go_on(&prompt, 20000);
 		go_on(&guest, 20000);
 		go_on(&guest, 20000);
-		assert_in_range(guest.patience.cost + 1024, 0, 1024 + PATIENCE_COST);
+		assert_in_range(guest.coalesce.patience.cost + 1024, 0, 1024 + PATIENCE_COST);
 		assert_in_range(guest.interrupts, 0, guest.completed / 3);
 		assert_in_range(each(&guest), 0, each(&prompt) + each(&prompt) / 100);
 	}
@@ -283,7 +280,7 @@ static void bursts_of_the_device_do_not_decide(void **state)
 	go_on(&guest, 40000);
 	for (int i = 0; i < 100; i++) {
 		go_on(&guest, 2000);
-		assert_in_range(guest.patience.cost + 1024, 0, 1024 + PATIENCE_COST);
+		assert_in_range(guest.coalesce.patience.cost + 1024, 0, 1024 + PATIENCE_COST);
 	}
 }
 
@@ -299,11 +296,11 @@ static void requests_at_times_of_their_own_are_not_held(void **state)
 		prompt.every = times[i][1];
 		prompt.arrives_at = prompt.now;
 		guest = prompt;
-		prompt.patience.off = 1;
+		prompt.coalesce.patience.off = 1;
 		go_on(&prompt, 20000);
 		go_on(&guest, 20000);
 		go_on(&guest, 20000);
-		assert_true(guest.patience.cost > PATIENCE_COST);
+		assert_true(guest.coalesce.patience.cost > PATIENCE_COST);
 		assert_in_range(latency(&guest), 0, latency(&prompt) + latency(&prompt) / 25);
 	}
 }
@@ -314,17 +311,17 @@ static void what_was_learned_is_learned_anew(void **state)
 
 	(void)state;
 	go_on(&guest, 20000);
-	assert_true(guest.patience.cost <= PATIENCE_COST);
+	assert_true(guest.coalesce.patience.cost <= PATIENCE_COST);
 	guest.serial = false;
 	guest.service = 500000;
 	guest.jitter = 250000;
 	go_on(&guest, 30000);
-	assert_true(guest.patience.cost > PATIENCE_COST);
+	assert_true(guest.coalesce.patience.cost > PATIENCE_COST);
 	guest.serial = true;
 	guest.service = 20000;
 	guest.jitter = 10000;
 	go_on(&guest, 30000);
-	assert_true(guest.patience.cost <= PATIENCE_COST);
+	assert_true(guest.coalesce.patience.cost <= PATIENCE_COST);
 }
 
 static void none_is_held_for_longer_than_is_said(void **state)
@@ -345,14 +342,14 @@ static void switched_off_it_holds_nothing(void **state)
 	(void)state;
 	go_on(&guest, 20000);
 	assert_in_range(guest.interrupts, 0, guest.completed / 2);
-	guest.patience.off = 1; /* at any time */
-	before = guest.patience;
+	guest.coalesce.patience.off = 1; /* at any time */
+	before = guest.coalesce.patience;
 	go_on(&guest, 20000);
 	assert_int_equal(guest.interrupts, guest.completed);
 	/* Nor learns anything, as there is no patience to be seen. */
-	assert_int_equal(guest.patience.pairs, before.pairs);
-	assert_int_equal(guest.patience.cost, before.cost);
-	assert_int_equal(guest.patience.waited, before.waited);
+	assert_int_equal(guest.coalesce.patience.pairs, before.pairs);
+	assert_int_equal(guest.coalesce.patience.cost, before.cost);
+	assert_int_equal(guest.coalesce.patience.waited, before.waited);
 }
 
 static void few_requests_are_no_measure(void **state)
@@ -363,8 +360,8 @@ static void few_requests_are_no_measure(void **state)
 	for (uint32_t i = 0; i < guest.depth; i++)
 		send(&guest);
 	go_on(&guest, 20000);
-	assert_int_equal(guest.patience.pairs, 0);
-	assert_int_equal(guest.patience.waited, 0);
+	assert_int_equal(guest.coalesce.patience.pairs, 0);
+	assert_int_equal(guest.coalesce.patience.waited, 0);
 }
 
 int main(void)

@@ -22,15 +22,15 @@ static struct sample *sample_of(const char *name, uint64_t now_ns, uint64_t pid,
 		 "\"cpus\":\"2-3,7\"},"
 		 "\"vcpus\":[{\"vcpu\":0,\"state\":\"guest\",\"cpu\":0},1,"
 		 "{\"vcpu\":1,\"state\":\"halted\",\"cpu\":12}],\"queues\":[{\"queue\":0,"
-		 "\"vcpu\":1,\"direct\":{\"held\":%llu,\"patient\":%llu,\"halted\":%llu},"
-		 "\"running\":true,\"engine\":\"poller\",\"why\":\"it was asked for\","
+		 "\"vcpu\":1,\"running\":true,\"engine\":\"poller\",\"why\":\"it was asked for\","
 		 "\"in_flight\":3,\"limit\":{\"held_ms\":%llu},\"counters\":{\"completed\":%llu,"
-		 "\"read\":%llu,\"kicks\":%llu,\"interrupts\":%llu}}]}",
-		 (unsigned long long)now_ns, (unsigned long long)pid, (unsigned long long)reads,
-		 (unsigned long long)reads / 5, (unsigned long long)reads / 10,
+		 "\"read\":%llu,\"kicks\":%llu,\"interrupts\":%llu,\"held\":%llu,"
+		 "\"patient\":%llu,\"halted\":%llu}}]}",
+		 (unsigned long long)now_ns, (unsigned long long)pid,
 		 (unsigned long long)now_ns / 4000000, (unsigned long long)reads,
 		 (unsigned long long)reads * 4096, (unsigned long long)reads / 2,
-		 (unsigned long long)reads / 4);
+		 (unsigned long long)reads / 4, (unsigned long long)reads,
+		 (unsigned long long)reads / 5, (unsigned long long)reads / 10);
 	status = json_tokener_parse(text);
 	assert_non_null(status);
 	json_object_object_add(status, "name", json_object_new_string(name));

@@ -77,9 +77,9 @@ load() {
 	exit 1
 }
 
-# counted NAME: of queue 0's counters, BPF's own among them
+# counted NAME: of queue 0's counters
 counted() {
-	status guest "(.queues[0].counters + .queues[0].direct).\"$1\""
+	status guest ".queues[0].counters.\"$1\""
 }
 
 # interrupted: percent of the drive's interrupts that CPUs of vCPUs take, under load
@@ -155,6 +155,16 @@ grows() {
 grows patience patient "interrupts are held for long, to see what that costs"
 check "status says what it costs" wait_for 60 test "$(status guest '.queues[0].patience.compared')" -gt 0
 grows wake-halted halted "interrupts for a halted vCPU are not held"
+
+# Nor does a worker see whether a vCPU is halted.
+set_to --engine worker --patience on --wake-halted on
+grows patience patient "a worker holds interrupts for long, to see what that costs"
+before=$(counted held)
+load 32 1
+check "but not without patience, as it takes all vCPUs for halted" test "$(counted held)" = "$before"
+set_to --wake-halted off
+grows moderation held "unless it is not to care"
+set_to --engine "$engine" --moderation on --patience on --wake-halted on
 
 # The CPUs that vCPUs leave have other work to do: of itself nothing would go there.
 for cpu in 2 3; do

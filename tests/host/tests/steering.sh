@@ -56,7 +56,7 @@ configure() {
 # own: what the mechanisms themselves count, the drive's interrupts on CPUs of vCPUs, doorbells; words
 own() {
 	build/nvring status --control "$dir/$engine.control" --json |
-		jq -r '[.queues[].direct] | "\(map(.held) | add) \(map(.patient) | add) \(map(.halted) | add)"'
+		jq -r '[.queues[].counters] | "\(map(.held) | add) \(map(.patient) | add) \(map(.halted) | add)"'
 	drive_interrupts "$engine"
 	# shellcheck disable=SC2046 # threads are words
 	histogram $doorbell | of_threads $(threads "${side_qemu[$engine]}" '^CPU ')
