@@ -58,6 +58,7 @@ NVR_INLINE int patience_on(const struct patience *patience)
 	return patience->window == 1 || (patience->window > 1 && patience->cost <= PATIENCE_COST);
 }
 
+/* patience_within() - @value, or @most or -@most where it is beyond that */
 NVR_INLINE __s32 patience_within(__s64 value, __s32 most)
 {
 	if (value > most)
@@ -66,9 +67,8 @@ NVR_INLINE __s32 patience_within(__s64 value, __s32 most)
 }
 
 /*
- * patience_compare() - a prompt window and the patient one after it are over, in which a request
- * took
- * @each, ns
+ * patience_compare() - a prompt window and the patient one after it are over; a request of the
+ * latter took @each, ns
  *
  * Drives have bursts, and a host has other work: the odd comparison is of two loads. So none counts
  * by how far it is off: the cost goes its way by a step at most, and stays near the middle of them.

@@ -20,8 +20,7 @@ struct guest {
 	struct queue_state state; /* in_flight, and what is published and signalled */
 	uint32_t depth;
 	uint64_t now, service, jitter; /* ns: of each request, and what comes on top, at most */
-	uint64_t bursts; /* ns, or 0: so often, by chance, it is thrice as fast for a fifth of that
-			  */
+	uint64_t bursts; /* ns, or 0: so often, by chance, it is fast for a fifth of that */
 	uint64_t burst_at;
 	uint64_t free_at; /* serial: when the last one is done */
 	bool serial;
@@ -29,8 +28,8 @@ struct guest {
 	uint64_t interrupt_ns, request_ns; /* what an interrupt costs its vCPU, and a request */
 	uint32_t told, handling;	   /* completions: while others are handled, and those */
 	uint64_t handled_at;		   /* when they are, NEVER: none is */
-	uint64_t every,
-		arrives_at; /* 0, or requests come so often, ns, by chance, whatever completes */
+	uint64_t every; /* ns, or 0: requests come so often, by chance, whatever completes */
+	uint64_t arrives_at;
 	uint64_t owed_at, longest, completed, interrupts, first;
 	uint64_t waited; /* requests × ns, until the driver takes them */
 };
