@@ -305,6 +305,18 @@ static void sleep_until_event(struct worker *worker)
 	kicks_off(worker);
 }
 
+/*
+ * The NVMe driver asks in_compat_syscall() whether a command's addresses have 32 bits, and on a
+ * kernel for x32 that looks at the number of the system call its thread is in. What cannot be
+ * started at once is left to a thread of io-wq, which has that number from ours, as it was when the
+ * thread was made: -1, with all bits set, where a tick had interrupted us, and then all its
+ * commands fail with EFAULT. So it is made now, in a system call, and stays the only one.
+ */
+static int keep_wide_addresses(const struct worker *worker)
+{
+	return worker->backend->disk.kind == DISK_NVME ? ring_keep_thread() : 0;
+}
+
 static int thread_open(struct worker *worker)
 {
 	size_t bounce = (size_t)WORKER_BOUNCE_BUFFERS * COMMAND_BOUNCE_BYTES;
@@ -321,6 +333,11 @@ static int thread_open(struct worker *worker)
 	worker->waiting_tail = &worker->waiting;
 	err = ring_open(WORKER_RING_ENTRIES, worker->backend->disk.kind == DISK_NVME,
 			worker->backend->fd, &worker->ring);
+	if (!err) {
+		err = keep_wide_addresses(worker);
+		if (err)
+			io_uring_queue_exit(&worker->ring);
+	}
 	if (err) {
 		munmap(worker->bounce_memory, bounce);
 		return err;
