@@ -158,19 +158,17 @@ static __always_inline int direct_vcpu(__u64 at)
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 			    struct queue_stats *stats NVR_NONNULL, __u32 unseen)
 {
-	struct queue_counters *counters = &stats->counters;
-	int begins = !queue->coalesce.moderation.since_ns;
+	int begins = !coalesce_holds(&queue->coalesce);
 	enum coalesce_how how =
 		coalesce_ask(&queue->coalesce, &queue->state, direct_clock(queue), unseen);
 
 	/* One that is halted waits for nothing else. */
 	if (how == COALESCE_SHORT && direct_vcpu(queue->halted_at)) {
-		counters->halted++;
+		stats->counters.halted++;
 		coalesce_not(&queue->coalesce);
 		how = COALESCE_NOT;
 	}
-	counters->held += begins && how != COALESCE_NOT;
-	counters->patient += begins && how == COALESCE_LONG;
+	coalesce_count(&stats->counters, how, begins);
 	return how != COALESCE_NOT;
 }
 
@@ -206,13 +204,12 @@ NVR_GLOBAL int direct_tell(struct direct_queue *queue NVR_NONNULL,
 static __always_inline int direct_notify(const struct direct_run *run)
 {
 	struct direct_queue *queue = run->queue;
-	__u32 unseen = (__u16)(queue->state.published - queue->state.signalled);
+	__u32 unseen;
 	int holds = 0;
 
-	if (!unseen)
+	if (queue->state.published == queue->state.signalled)
 		return 0;
-	if (coalesce_loaded(&queue->coalesce))
-		unseen = notify_unseen(&queue->state, &run->vring);
+	unseen = coalesce_unseen(&queue->coalesce, &queue->state, &run->vring);
 	if (queue->mode == DIRECT_ON && coalesce_applies(&queue->coalesce, &queue->state, unseen))
 		holds = direct_holds(queue, run->stats, unseen);
 	else if (coalesce_loaded(&queue->coalesce))

@@ -8,8 +8,10 @@
 #define NVRING_COALESCE_H
 
 #include "moderate.h"
+#include "notify.h"
 #include "patience.h"
 #include "queue.h"
+#include "stats.h"
 
 struct coalesce {
 	struct moderation moderation;
@@ -37,6 +39,21 @@ NVR_INLINE void coalesce_init(struct coalesce *coalesce, int moderation, int pat
 NVR_INLINE int coalesce_loaded(const struct coalesce *coalesce)
 {
 	return !!coalesce->moderation.last_ns;
+}
+
+/* coalesce_holds() - whether the driver was not told of completions at the last look */
+NVR_INLINE int coalesce_holds(const struct coalesce *coalesce)
+{
+	return !!coalesce->moderation.since_ns;
+}
+
+/* coalesce_unseen() - completions that the driver did not take yet; those it was not told of, where
+ * nobody needs to know better */
+NVR_INLINE __u32 coalesce_unseen(const struct coalesce *coalesce, const struct queue_state *state,
+				 const struct vring_memory *vring)
+{
+	return coalesce_loaded(coalesce) ? notify_unseen(state, vring)
+					 : (__u16)(state->published - state->signalled);
 }
 
 /* coalesce_applies() - whether many are, with @unseen completions that the driver did not take yet;
@@ -80,6 +97,13 @@ NVR_INLINE enum coalesce_how coalesce_ask(struct coalesce *coalesce,
 NVR_INLINE void coalesce_not(struct coalesce *coalesce)
 {
 	coalesce->moderation.since_ns = 0;
+}
+
+/* coalesce_count() - what was decided, @how; @begins: nothing was held before */
+NVR_INLINE void coalesce_count(struct queue_counters *counters, enum coalesce_how how, int begins)
+{
+	counters->held += begins && how != COALESCE_NOT;
+	counters->patient += begins && how == COALESCE_LONG;
 }
 
 /* coalesce_rest() - few requests are under way */

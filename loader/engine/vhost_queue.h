@@ -72,7 +72,6 @@ struct vhost_queue {
 	uint64_t kicked_at; /* CLOCK_MONOTONIC of a doorbell in this turn, 0: none came */
 	uint64_t owed_at;   /* of the oldest completion the driver was not told of, 0: no clock */
 	struct coalesce coalesce; /* of interrupts */
-	bool holds;		  /* one is held */
 	bool kick_armed;	  /* the worker polls kick_fd */
 	bool paused;		  /* drains: takes nothing new */
 	bool fault_reported;

@@ -187,7 +187,7 @@ static uint64_t held_until(const struct worker *worker)
 	uint64_t until = UINT64_MAX;
 
 	for (uint32_t i = 0; i < worker->queue_count; i++)
-		if (worker->queues[i]->holds)
+		if (coalesce_holds(&worker->queues[i]->coalesce))
 			until = min(until, worker->queues[i]->coalesce.moderation.until_ns);
 	return until;
 }

@@ -68,7 +68,6 @@ static bool run_add(struct worker *worker, struct worker_call *call)
 		queue->state.last_avail = queue->state.used_idx + count;
 	}
 	queue->stats->trace.active = 0;
-	queue->holds = false;
 	coalesce_init(&queue->coalesce, queue->vm->options.moderation, queue->vm->options.patience);
 	worker_poll_kick(worker, queue);
 	virtqueue_kicks_off(&queue->state, &queue->vring);

@@ -393,12 +393,10 @@ static bool holds(struct vhost_queue *queue)
 {
 	struct queue_state *state = &queue->state;
 	struct coalesce *coalesce = &queue->coalesce;
-	uint32_t unseen = (uint16_t)(state->published - state->signalled);
-	bool begins = !queue->holds;
+	uint32_t unseen = coalesce_unseen(coalesce, state, &queue->vring);
+	bool begins = !coalesce_holds(coalesce);
 	enum coalesce_how how;
 
-	if (coalesce_loaded(coalesce))
-		unseen = notify_unseen(state, &queue->vring);
 	if (!coalesce_applies(coalesce, state, unseen)) {
 		coalesce_rest(coalesce);
 		return false;
@@ -408,8 +406,7 @@ static bool holds(struct vhost_queue *queue)
 		coalesce_not(coalesce);
 		return false;
 	}
-	queue->counters->held += begins && how != COALESCE_NOT;
-	queue->counters->patient += begins && how == COALESCE_LONG;
+	coalesce_count(queue->counters, how, begins);
 	return how != COALESCE_NOT;
 }
 
@@ -439,7 +436,7 @@ void worker_io_publish(struct vhost_queue *queue)
 	uint16_t count = state->used_idx - state->published;
 	struct trace *trace = &queue->stats->trace;
 
-	if (!count && !queue->holds)
+	if (!count && !coalesce_holds(&queue->coalesce))
 		return;
 	if (count) {
 		queue->counters->completed += count; /* before the driver sees them */
@@ -451,7 +448,6 @@ void worker_io_publish(struct vhost_queue *queue)
 		if (trace->active && trace->now.completed_at)
 			trace->now.published_at = clock_ns(CLOCK_MONOTONIC);
 	}
-	queue->holds = holds(queue);
-	if (!queue->holds)
+	if (!holds(queue))
 		tell(queue);
 }

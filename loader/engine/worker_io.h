@@ -62,8 +62,8 @@ void worker_io_completed(struct worker *worker, struct io *io, uint64_t tag, int
  * worker_io_publish() - give back what is done and interrupt the guest once if it wants that
  * @queue: running
  *
- * queue->holds is set when the interrupt is better held: to be called again when more is done, and
- * at queue->coalesce.moderation.until_ns.
+ * Where the interrupt is better held, coalesce_holds(), it is to be called again when more is done,
+ * and at queue->coalesce.moderation.until_ns.
  */
 void worker_io_publish(struct vhost_queue *queue);
 
