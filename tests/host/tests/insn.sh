@@ -39,14 +39,10 @@ marks() {
 	END
 }
 
-# count_side SIDE NAME: NAME is that of its files
-count_side() {
+# count_loads SIDE NAME: NAME is that of its files
+count_loads() {
 	local load row
 
-	if ! side_start "$1"; then
-		echo "side $1 - ${side_why:-it does not start}"
-		return
-	fi
 	for load in $loads idle; do
 		{ echo "$2.$load $before $measure"; echo "$marks"; } >/results/insn.new
 		mv /results/insn.new /results/insn.request
@@ -63,6 +59,19 @@ count_side() {
 	# With the BPF programs that are loaded now.
 	grep -i ' t ' /proc/kallsyms | cut -d' ' -f1,3- | tr '\t' ' ' >"/results/$2.symbols"
 	build/tests/host/bpf_lines nvr_ >"/results/$2.lines"
+}
+
+# count_side SIDE NAME
+count_side() {
+	if ! side_start "$1"; then
+		echo "side $1 - ${side_why:-it does not start}"
+		return
+	fi
+	count_loads "$1" "$2"
+	if [ "$2" = loop ]; then
+		build/nvring set --control "$dir/$1.control" --moderation off --placement off
+		count_loads "$1" "$2.plain"
+	fi
 	side_stop "$1"
 }
 
