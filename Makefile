@@ -112,7 +112,7 @@ format:
 	$(Q)$(FORMAT) -i $(SOURCES)
 
 # Folders of loader/, each of which includes from those before it only.
-LAYERS	:= base disk engine serve manager cmd
+LAYERS	:= base disk load engine serve manager cmd
 
 # cppcheck 2.10 knows neither statement expressions nor the cleanup attribute.
 lint: $(SKELS) $(TEST_SKELS)

@@ -72,6 +72,7 @@ struct files_struct {
 
 /* vmlinux 6.12.95+deb12-amd64 */
 struct fdtable {
+	unsigned int max_fds;
 	struct file **fd;
 } __attribute__((preserve_access_index));
 

@@ -143,16 +143,6 @@ static __always_inline void direct_complete(const struct direct_run *run, __u32 
 	direct_publish(run);
 }
 
-/* direct_vcpu() - a flag that KVM keeps of the queue's vCPU; 0 where nobody is to look */
-static __always_inline int direct_vcpu(__u64 at)
-{
-	__u8 flag = 0;
-
-	if (at)
-		bpf_probe_read_kernel(&flag, sizeof(flag), (void *)at);
-	return flag;
-}
-
 /* direct_holds() - whether the driver can be told of completions later, with more of them; it did
  * not yet take @unseen of them */
 NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
@@ -163,7 +153,7 @@ NVR_GLOBAL int direct_holds(struct direct_queue *queue NVR_NONNULL,
 		coalesce_ask(&queue->coalesce, &queue->state, direct_clock(queue), unseen);
 
 	/* One that is halted waits for nothing else. */
-	if (how == COALESCE_SHORT && direct_vcpu(queue->halted_at)) {
+	if (how == COALESCE_SHORT && halted_at(queue->vcpu)) {
 		stats->counters.halted++;
 		coalesce_not(&queue->coalesce);
 		how = COALESCE_NOT;

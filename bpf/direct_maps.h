@@ -7,6 +7,7 @@
 #define NVRING_DIRECT_MAPS_H
 
 #include "direct.h"
+#include "halted_at.h"
 
 /* By queue number. */
 struct {
@@ -32,7 +33,7 @@ struct {
  */
 struct nvr_inflight {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(map_flags, DIRECT_INFLIGHT_FLAGS);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct inflight_largest);

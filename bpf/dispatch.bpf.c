@@ -18,8 +18,10 @@
 #include <bpf/bpf_tracing.h>
 #include <linux/errno.h>
 
-__u64 nvr_view; /* the front-end's address of guest memory minus the daemon's, for all of it */
-#define guest_view(hva)	     ((hva) + nvr_view)
+#include "dispatch_abi.h"
+
+volatile struct dispatch_front nvr_front SEC(DISPATCH_FRONT_SECTION);
+#define guest_view(hva)	     ((hva) + nvr_front.view)
 #define DIRECT_LEAVES_FAULTS 1
 
 #include "direct_run.h"
@@ -28,8 +30,6 @@ __u64 nvr_view; /* the front-end's address of guest memory minus the daemon's, f
 char LICENSE[] SEC("license") = "GPL";
 
 #define DISPATCH_TURNS 4 /* while others ask for one */
-
-__u32 nvr_front; /* the process whose vCPUs ring */
 
 /* The VM's cgroup, where it has one (--cgroup): vCPUs outside it are left to the poller. */
 const volatile __u32 nvr_confined;
@@ -134,7 +134,7 @@ int BPF_PROG(nvr_doorbell, struct kvm_vcpu *vcpu, struct kvm_io_device *device, 
 	__u32 *index;
 	__s32 id;
 
-	if ((__u32)task->tgid != nvr_front)
+	if ((__u32)task->tgid != nvr_front.process)
 		return 0;
 	ioeventfd = (void *)device - bpf_core_field_offset(struct _ioeventfd, dev);
 	id = BPF_CORE_READ(ioeventfd, eventfd, id);

@@ -11,11 +11,13 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/errno.h>
 
+#include "anon_file.h"
 #include "guest_peek.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define PAGE_SHIFT    12
+#define RING_FILE     "[io_uring]"
 #define PAGE_SHIFT_TO 6	   /* from the address of a struct page, of 64 bytes, to its page's */
 #define FILE_NOT      3ULL /* bits of a folio's mapping: it is no file (PAGE_MAPPING_FLAGS) */
 #define HEAD_MASKS    0xffffff0000000000ULL /* above all struct pages (x86-64's vmemmap) */
@@ -33,9 +35,14 @@ static __always_inline __u64 word(__u64 address)
 static __always_inline struct io_ring_ctx *ring_of(__u32 fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 file = word((__u64)BPF_CORE_READ(task, files, fdt, fd) + fd * sizeof(void *));
+	struct file *file;
 
-	return file ? BPF_CORE_READ((struct file *)file, private_data) : (void *)0;
+	/* One of another kind would have something else where a ring has its buffers. */
+	file = (void *)word((__u64)BPF_CORE_READ(task, files, fdt, fd) + fd * sizeof(void *));
+	if (!file || fd >= BPF_CORE_READ(task, files, fdt, max_fds) ||
+	    !anon_file(file, RING_FILE, sizeof(RING_FILE)))
+		return (void *)0;
+	return BPF_CORE_READ(file, private_data);
 }
 
 /* What to add to where a struct page is, times 64: known of a page the ring has for itself. Where
@@ -105,7 +112,7 @@ static __always_inline __u64 folio_of(__u64 page, __u32 offset)
 
 /* A slot has the page that is registered for it from now on, if it is a page of a file. */
 static __always_inline void look_up(const struct io_mapped_ubuf *buffer, __u64 direct, __u32 head,
-				    struct guest_page *slot)
+				    struct guest_page *slot, struct guest_place *place)
 {
 	const struct bio_vec *first =
 		(void *)buffer + bpf_core_field_offset(struct io_mapped_ubuf, bvec);
@@ -114,11 +121,11 @@ static __always_inline void look_up(const struct io_mapped_ubuf *buffer, __u64 d
 	if (BPF_CORE_READ(buffer, ubuf) != slot->pinned || BPF_CORE_READ(buffer, nr_bvecs) != 1 ||
 	    BPF_CORE_READ(first, bv_offset) || BPF_CORE_READ(first, bv_len) != GUEST_PAGE)
 		return;
-	slot->file_at = folio_of(page, head) + bpf_core_field_offset(struct folio, mapping);
-	slot->file = word(slot->file_at);
-	slot->address = (page << PAGE_SHIFT_TO) + direct;
+	place->file_at = folio_of(page, head) + bpf_core_field_offset(struct folio, mapping);
+	place->file = word(place->file_at);
+	place->address = (page << PAGE_SHIFT_TO) + direct;
 	slot->used = 1;
-	if (slot->file && !(slot->file & FILE_NOT))
+	if (place->file && !(place->file & FILE_NOT))
 		store_release(&slot->hva, slot->pinned);
 }
 
@@ -131,14 +138,17 @@ int nvr_find_pages(struct guest_pages_args *args)
 	__u32 head = head_offset(), i;
 	__u64 direct = direct_map(ring);
 
+	if (!ring)
+		return -EBADF;
 	if (sizeof(struct bio_vec) != bpf_core_type_size(struct bio_vec) ||
 	    bpf_core_type_size(struct page) != 1U << (PAGE_SHIFT - PAGE_SHIFT_TO))
 		return -EOPNOTSUPP;
 	nvr_for(i, 0, GUEST_PAGES) {
+		struct guest_place *place = bpf_map_lookup_elem(&nvr_guest_places, &i);
 		struct guest_page *page = bpf_map_lookup_elem(&nvr_guest_pages, &i);
 
-		if (page && page->pinned && page->pinned != page->hva)
-			look_up(buffer_at(&buffers, i), direct, head, page);
+		if (page && place && page->pinned && page->pinned != page->hva)
+			look_up(buffer_at(&buffers, i), direct, head, page, place);
 	}
 	return 0;
 }

@@ -14,6 +14,13 @@ struct {
 	__type(value, struct guest_page);
 } nvr_guest_pages SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GUEST_PAGES);
+	__type(key, __u32);
+	__type(value, struct guest_place);
+} nvr_guest_places SEC(".maps");
+
 /* BPF may load what is one of the kernel's structs; this is one that is two words. */
 #define guest_pair(address) \
 	((const volatile struct timespec64 *)bpf_core_cast((void *)(address), struct timespec64))
@@ -28,21 +35,23 @@ static __always_inline int guest_peek(__u64 hva, guest_word *to, const __u32 pai
 {
 	__u64 hva_page = hva & -(__u64)GUEST_PAGE, address;
 	__u32 slot = guest_page_slot(hva), turn;
+	struct guest_place *place;
 	struct guest_page *page;
 
 	if ((hva & (GUEST_PAGE - 1)) > GUEST_PAGE - 16 * pairs)
 		return 0;
 	page = bpf_map_lookup_elem(&nvr_guest_pages, &slot);
-	if (!page)
+	place = bpf_map_lookup_elem(&nvr_guest_places, &slot);
+	if (!page || !place)
 		return 0;
 	turn = load_once(&page->turn);
 	if (load_once(&page->hva) != hva_page ||
-	    (__u64)guest_pair(load_once(&page->file_at))->tv_sec != page->file) {
+	    (__u64)guest_pair(load_once(&place->file_at))->tv_sec != place->file) {
 		if (load_once(&page->wanted) != hva_page)
 			store_once(&page->wanted, hva_page);
 		return 0;
 	}
-	address = load_once(&page->address) + (hva & (GUEST_PAGE - 1));
+	address = load_once(&place->address) + (hva & (GUEST_PAGE - 1));
 	for (__u32 i = 0; i < pairs; i++) {
 		to[2 * i] = (__u64)guest_pair(address + 16 * i)->tv_sec;
 		to[2 * i + 1] = (__u64)guest_pair(address + 16 * i)->tv_nsec;

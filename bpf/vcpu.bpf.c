@@ -10,11 +10,11 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "anon_file.h"
+#include "halted_at.h"
 #include "vcpu_layout.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define ANON_INODE_FS_MAGIC 0x09041934 /* linux/magic.h */
 
 const volatile struct vcpu_layout nvr_layout;
 
@@ -36,16 +36,13 @@ static __always_inline const char *vcpu_state(const void *vcpu)
 	return mode ? "guest" : "host";
 }
 
-/* Whether KVM made the file: the name of one in a file system is anybody's choice. */
-static __always_inline int vcpu_is_file(struct file *file)
+/* Engines find its flag from now on. */
+static __always_inline void vcpu_note(const void *vcpu, __s32 id)
 {
-	char name[sizeof(VCPU_FILE) - 1];
+	__u32 index = (__u32)id % VCPU_HALTED_MAX;
+	__u64 at = (__u64)vcpu + nvr_layout.halted;
 
-	if (file->f_inode->i_sb->s_magic != ANON_INODE_FS_MAGIC)
-		return 0;
-	if (bpf_probe_read_kernel(name, sizeof(name), file->f_path.dentry->d_name.name))
-		return 0;
-	return !bpf_strncmp(name, sizeof(name), VCPU_FILE);
+	bpf_map_update_elem(&nvr_halted_at, &index, &at, BPF_ANY);
 }
 
 SEC("iter/task_file")
@@ -57,14 +54,14 @@ int nvr_vcpus(struct bpf_iter__task_file *ctx)
 	__s32 id = -1, cpu = -1;
 	void *vcpu;
 
-	if (!task || !file || !vcpu_is_file(file))
+	if (!task || !file || !anon_file(file, VCPU_FILE, sizeof(VCPU_FILE) - 1))
 		return 0;
 	vcpu = file->private_data;
 	vcpu_read(vcpu, id, &id);
 	vcpu_read(vcpu, cpu, &cpu);
 	vcpu_read(vcpu, thread, &pid);
-	BPF_SEQ_PRINTF(ctx->meta->seq, "vcpu %d: %s, CPU %d, thread %d of %d, at %llx\n", id,
-		       vcpu_state(vcpu), cpu, BPF_CORE_READ(pid, numbers[0].nr), task->tgid,
-		       (__u64)vcpu);
+	vcpu_note(vcpu, id);
+	BPF_SEQ_PRINTF(ctx->meta->seq, "vcpu %d: %s, CPU %d, thread %d of %d\n", id,
+		       vcpu_state(vcpu), cpu, BPF_CORE_READ(pid, numbers[0].nr), task->tgid);
 	return 0;
 }

@@ -19,7 +19,7 @@ wanted() {
 		6.12 vmlinux typedef pid_t
 		6.12 vmlinux struct task_struct pid tgid group_leader files
 		6.12 vmlinux struct files_struct fdt
-		6.12 vmlinux struct fdtable fd
+		6.12 vmlinux struct fdtable max_fds fd
 		6.12 vmlinux typedef time64_t
 		6.12 vmlinux struct timespec64 tv_sec tv_nsec
 		6.12 vmlinux struct page flags

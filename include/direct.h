@@ -101,8 +101,7 @@ struct direct_queue {
 	__u32 poller;	      /* 1 while the poller serves the queue, and not the loop */
 	__u32 look_armed;     /* poller: a NOP runs that brings BPF back at once */
 	__u32 kicker;	      /* thread that rang the doorbell when it was last looked at, or 0 */
-	__u64 halted_at;      /* where KVM notes that its vCPU is halted (include/vcpu_layout.h): a
-			       * kernel address, or 0: not to be looked at */
+	__u32 vcpu;	      /* that rings: KVM's number plus one; 0: not to be looked at */
 	struct spin spin;     /* before it asks for doorbells; the poller looks for the budget */
 	__u64 idle_since;     /* CLOCK_MONOTONIC, 0 while there is work */
 	__u64 slept_at;	      /* loop: the same when it began to wait, 0 when it did not */
@@ -171,6 +170,9 @@ struct direct_ring_memory {
 };
 
 #define DIRECT_QUEUES_MAX 256
+
+/* Of maps to track in. */
+#define DIRECT_INFLIGHT_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
 
 /* Record of the ring buffer that calls the worker. */
 struct direct_call {

@@ -26,14 +26,20 @@
 /* One writes and many read, as under a sequence lock: what was read counts where its turn is not
  * over afterwards. */
 struct guest_page {
-	__u64 hva;     /* the page, in the serving process; 0: none */
-	__u64 address; /* where the kernel has it */
+	__u64 hva;    /* the page, in the serving process; 0: none */
+	__u64 wanted; /* another page, that was copied from for want of it here, or 0 */
+	__u64 pinned; /* what the ring has for the slot, 0: nothing; not hva until it was found */
+	__u32 turn;   /* how many were here */
+	__u32 used;   /* 1: it was, since the control thread looked */
+};
+
+/* The kernel's side of a slot, which is BPF's own: what loads from the kernel's addresses does not
+ * take them from the process that faces the guest. */
+struct guest_place {
+	__u64 address; /* where the kernel has the page */
 	__u64 file_at; /* kernel address where its folio tells the file that it is a page of */
 	__u64 file;    /* what that is */
-	__u64 wanted;  /* another page, that was copied from for want of it here, or 0 */
-	__u64 pinned;  /* what the ring has for the slot, 0: nothing; not hva until it was found */
-	__u32 turn;    /* how many were here */
-	__u32 used;    /* 1: it was, since the control thread looked */
+	__u64 reserved;
 };
 
 /* Argument of bpf/guest_pages.bpf.c. */

@@ -22,6 +22,10 @@ struct vcpu_layout {
 	__u32 halted;	 /* u64 stat.generic.blocking: sleeps until an interrupt comes */
 };
 
+/* Where the flag "halted" of each is, is kept by KVM's number of it: BPF's own map nvr_halted_at,
+ * as addresses of the kernel's are nobody else's. What is beyond shares its place with another. */
+#define VCPU_HALTED_MAX 256U /* a power of two */
+
 #define VCPU_FILE "kvm-vcpu:" /* and its number: the name of a vCPU's file */
 
 #endif

@@ -16,6 +16,7 @@ struct cgroup_member {
 	const struct cgroup *cgroup;
 	int home_fd; /* cgroup.procs of where we were started, opened with all privileges: */
 	int root_fd; /* the kernel asks what the opener might. And of the root cgroup. */
+	pid_t other; /* comes along, 0: none */
 	bool inside;
 	char why[CGROUP_WHY_BYTES]; /* it is not, or empty */
 };
@@ -79,17 +80,32 @@ void cgroup_member_close(struct cgroup_member *member)
 	free(member);
 }
 
-/* All our threads; 0 or -errno. */
-static int move_to(int procs_fd)
+void cgroup_member_bring(struct cgroup_member *member, pid_t pid)
 {
-	if (procs_fd < 0)
-		return procs_fd;
-	return write(procs_fd, "0", 1) == 1 ? 0 : -errno;
+	if (member)
+		member->other = pid;
+}
+
+/* All threads of a process, 0: our own; one that is gone is where it should be; 0 or -errno. */
+static int move(pid_t pid, int procs_fd)
+{
+	return dprintf(procs_fd, "%d", (int)pid) > 0 || errno == ESRCH ? 0 : -errno;
+}
+
+/* The other one first: where it cannot, we stay, too. */
+static int move_to(const struct cgroup_member *member, int procs_fd)
+{
+	int err = procs_fd < 0 ? procs_fd : 0;
+
+	if (!err && member->other)
+		err = move(member->other, procs_fd);
+	return err ? err : move(0, procs_fd);
 }
 
 /* What others of the VM remove while we come is made again. */
-static int enter(int cgroup_fd)
+static int enter(const struct cgroup_member *member)
 {
+	int cgroup_fd = member->cgroup->fd;
 	int err = -EAGAIN;
 
 	for (int i = 0; i < TRIES; i++) {
@@ -98,12 +114,14 @@ static int enter(int cgroup_fd)
 		if (mkdirat(cgroup_fd, CGROUP_OWN, 0755) && errno != EEXIST)
 			return -errno;
 		fd = openat(cgroup_fd, CGROUP_OWN "/cgroup.procs", O_WRONLY | O_CLOEXEC);
-		err = fd < 0 ? -errno : move_to(fd);
+		err = fd < 0 ? -errno : move_to(member, fd);
 		if (!err)
 			return 0;
 		if (err != -ENOENT && err != -ENODEV)
 			break;
 	}
+	if (member->other)
+		move(member->other, member->home_fd);
 	unlinkat(cgroup_fd, CGROUP_OWN, AT_REMOVEDIR);
 	return err;
 }
@@ -125,7 +143,7 @@ void cgroup_member_enter(struct cgroup_member *member)
 
 	if (!member || member->home_fd < 0 || member->inside)
 		return;
-	err = enter(member->cgroup->fd);
+	err = enter(member);
 	if (err) {
 		stays(member, "cgroup %.300s/%s: %s%s", member->cgroup->path, CGROUP_OWN,
 		      strerror(-err), mend(err));
@@ -141,10 +159,10 @@ int cgroup_member_leave(struct cgroup_member *member)
 
 	if (!member || !member->inside)
 		return 0;
-	err = move_to(member->home_fd);
+	err = move_to(member, member->home_fd);
 	if (err == -ENODEV) {
 		log_info("the cgroup this process was started in is gone; the root cgroup has it");
-		err = move_to(member->root_fd);
+		err = move_to(member, member->root_fd);
 	}
 	if (err) {
 		log_error("cgroup %s/%s cannot be left: %s", member->cgroup->path, CGROUP_OWN,
@@ -207,6 +225,19 @@ bool cgroup_member_starved(const char *path, char ret_file[PATH_MAX])
 	return false;
 }
 
+/* What loads BPF for it. */
+static void fetch_children(pid_t pid, int procs_fd)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64];
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &child) == 1)
+		move(child, procs_fd);
+}
+
 bool cgroup_member_fetch(pid_t pid)
 {
 	char its[PATH_MAX], ours[PATH_MAX], path[PATH_MAX];
@@ -216,5 +247,8 @@ bool cgroup_member_fetch(pid_t pid)
 	    !strcmp(ours, its) || cgroup_file_of(ours, "cgroup.procs", path))
 		return false;
 	fd = open_procs(path);
-	return fd >= 0 && dprintf(fd, "%d", (int)pid) > 0;
+	if (fd < 0 || move(pid, fd))
+		return false;
+	fetch_children(pid, fd);
+	return true;
 }

@@ -33,6 +33,10 @@ struct cgroup_member;
  */
 int cgroup_member_open(const struct cgroup *cgroup, struct cgroup_member **ret_member);
 
+/* cgroup_member_bring() - another process of ours goes where this one goes, from now on; 0: none;
+ * @member may be NULL */
+void cgroup_member_bring(struct cgroup_member *member, pid_t pid);
+
 /**
  * cgroup_member_enter() - a front-end has connected: go there
  * @member: may be NULL

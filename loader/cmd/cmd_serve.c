@@ -7,18 +7,23 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/cgroup.h"
+#include "base/cgroup_member.h"
 #include "base/log.h"
 #include "base/pins.h"
 #include "base/sigbus.h"
 #include "base/unix_socket.h"
 #include "cmd.h"
-#include "engine/hub.h"
+#include "load/hub.h"
+#include "load/loader.h"
 #include "serve/disk_options.h"
 #include "serve/privileges.h"
 #include "serve/server.h"
 
 #define SOCKET_FD_MAX (1 << 20)
 #define CONTROL_MODE  0600
+#define LOADS	      "load" /* no longer than "serve" */
+
+static char *verb; /* "serve" where the kernel shows our arguments */
 
 struct settings {
 	const char *socket;
@@ -143,7 +148,7 @@ static int open_sockets(const struct settings *settings, struct sockets *ret_soc
 static int serve_vm(const struct settings *settings, struct vm *vm, const struct sockets *sockets)
 {
 	enum engine engine = settings->disk.vm.engine;
-	char why[ENGINE_WHY_BYTES];
+	char why[WHY_BYTES];
 	int err = vm_start(vm);
 
 	if (err)
@@ -157,6 +162,14 @@ static int serve_vm(const struct settings *settings, struct vm *vm, const struct
 		 (unsigned long long)vm->backend.disk.sectors, engine_name(engine),
 		 settings->socket ? settings->socket : "the inherited socket");
 	return server_run(vm, sockets->fd, sockets->control_fd);
+}
+
+/* In the process that loads BPF. It is a child of ours: ps shows that it is another one. */
+static int load_apart(void *argument)
+{
+	prctl(PR_SET_NAME, "nvring/load");
+	memcpy(verb, LOADS, sizeof(LOADS));
+	return privileges_drop(argument, PRIVILEGES_LOAD);
 }
 
 /* Open everything, give up what opened it, and serve. */
@@ -182,7 +195,13 @@ static int open_and_serve(const struct settings *settings, struct vm *vm)
 		return err;
 	keep.socket_dir = sockets.folder;
 	keep.control_dir = sockets.control_folder;
-	err = privileges_drop(&keep);
+	err = privileges_confine(&keep);
+	if (!err && vm->loader)
+		err = loader_part(vm->loader, load_apart, &keep);
+	if (!err)
+		err = privileges_drop(&keep, PRIVILEGES_SERVE);
+	if (!err)
+		cgroup_member_bring(vm->member, loader_pid(vm->loader));
 	if (!err)
 		err = serve_vm(settings, vm, &sockets);
 	close_sockets(settings, &sockets);
@@ -222,6 +241,7 @@ int cmd_serve(int argc, char **argv)
 	char name[] = "nvring serve";
 
 	disk_options_init(&settings.disk);
+	verb = argv[0];
 	argv[0] = name;
 	prctl(PR_SET_NAME, "nvring"); /* not "exe", as what the manager starts would be */
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);

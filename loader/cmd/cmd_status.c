@@ -169,6 +169,18 @@ static void print_steering(struct json_object *status)
 		       json_get_number(place, "moves"));
 }
 
+static void print_loader(struct json_object *status)
+{
+	struct json_object *loader = json_object_object_get(status, "loader");
+
+	if (loader && json_object_get_uint64(loader))
+		printf("BPF loaded by process %" PRIu64 ", which no guest faces\n",
+		       json_object_get_uint64(loader));
+	else if (loader)
+		printf("the process that loads BPF is gone: an engine that was not loaded before "
+		       "cannot be had until the VM's is started again\n");
+}
+
 static void print_status(struct json_object *status)
 {
 	struct json_object *disk = json_object_object_get(status, "disk");
@@ -182,6 +194,7 @@ static void print_status(struct json_object *status)
 	       text_of(status, "engine"), json_get_number(status, "pid"));
 	if (*text_of(status, "confinement"))
 		printf("process confined by %s\n", text_of(status, "confinement"));
+	print_loader(status);
 	print_cgroup(status);
 	print_memory(json_object_object_get(status, "memory"));
 	if (json_object_object_get(status, "limits"))

@@ -10,7 +10,7 @@
 #include "base/bpf_util.h"
 #include "base/lockdown.h"
 #include "base/util.h"
-#include "engine/user_copy.h"
+#include "load/user_copy.h"
 #include "feature_probe.h"
 
 #include "probe.h"

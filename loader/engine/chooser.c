@@ -20,7 +20,7 @@ struct chooser {
 static void begin(struct chooser *chooser)
 {
 	struct choose *choose = &chooser->choose;
-	char why[ENGINE_WHY_BYTES], reason[ENGINE_SENTENCE_BYTES];
+	char why[WHY_BYTES], reason[ENGINE_SENTENCE_BYTES];
 
 	if (!engine_check(chooser->vm, ENGINE_LOOP, why)) {
 		choose_init(choose, ENGINE_LOOP,

@@ -6,10 +6,6 @@
 
 #include "base/bpf_util.h"
 
-#include "bpf/direct.skel.h"
-
-#define INFLIGHT_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP) /* as bpf/direct_maps.h has them */
-
 static size_t pages(size_t bytes)
 {
 	return (bytes + DIRECT_PAGE - 1) & ~(size_t)(DIRECT_PAGE - 1);
@@ -29,54 +25,43 @@ static int map_memory(int fd, size_t bytes, void *ret_memory)
 	return 0;
 }
 
-static int set_inflight(struct direct_maps *maps, int fd)
+static int open_memory(struct direct_maps *maps)
 {
-	__u32 zero = 0;
+	int err = map_memory(maps->fd[LOAD_DIRECT_QUEUES], maps->queues_bytes, &maps->queues);
 
-	return bpf_map_update_elem(bpf_map__fd(maps->skeleton->maps.nvr_inflights), &zero, &fd,
-				   BPF_ANY)
-		       ? -errno
-		       : 0;
+	if (!err)
+		err = map_memory(maps->fd[LOAD_DIRECT_VM], maps->vm_bytes, &maps->vm);
+	if (!err)
+		err = map_memory(maps->fd[LOAD_DIRECT_PAGES], maps->pages_bytes, &maps->pages);
+	return err;
 }
 
-int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps)
+int direct_maps_open(struct loader *loader, uint32_t queue_count, struct direct_maps **ret_maps,
+		     char ret_why[WHY_BYTES])
 {
-	struct direct_maps *maps = calloc(1, sizeof(*maps));
-	struct direct_bpf *skeleton;
-	int err;
+	struct direct_maps *maps;
+	struct load_reply reply;
+	int err = loader_ask(loader, LOAD_DIRECT, 0, &reply);
 
-	if (!maps)
-		return -ENOMEM;
-	bpf_log_quietly();
-	skeleton = direct_bpf__open();
-	if (!skeleton) {
-		err = -errno;
-		free(maps);
+	if (err) {
+		memcpy(ret_why, reply.why, WHY_BYTES);
 		return err;
 	}
-	maps->skeleton = skeleton;
+	maps = calloc(1, sizeof(*maps));
+	if (!maps) {
+		load_reply_close(&reply);
+		return why_refuse(ret_why, -ENOMEM, "BPF maps");
+	}
+	for (uint32_t i = 0; i < LOAD_DIRECT_COUNT; i++)
+		maps->fd[i] = load_reply_take(&reply, i);
 	maps->queue_count = queue_count;
 	maps->queues_bytes = pages(queue_count * sizeof(struct direct_queue));
 	maps->vm_bytes = pages(sizeof(struct direct_vm));
 	maps->pages_bytes = pages(GUEST_PAGES * sizeof(struct guest_page));
-	err = bpf_map__set_max_entries(skeleton->maps.nvr_queues, queue_count);
-	if (!err)
-		err = bpf_map__set_max_entries(skeleton->maps.nvr_inflight, queue_count);
-	if (!err)
-		err = direct_bpf__load(skeleton);
-	if (!err)
-		err = set_inflight(maps, bpf_map__fd(skeleton->maps.nvr_inflight));
-	if (!err)
-		err = map_memory(bpf_map__fd(skeleton->maps.nvr_queues), maps->queues_bytes,
-				 &maps->queues);
-	if (!err)
-		err = map_memory(bpf_map__fd(skeleton->maps.nvr_vm), maps->vm_bytes, &maps->vm);
-	if (!err)
-		err = map_memory(bpf_map__fd(skeleton->maps.nvr_guest_pages), maps->pages_bytes,
-				 &maps->pages);
+	err = open_memory(maps);
 	if (err) {
 		direct_maps_close(maps);
-		return err;
+		return why_refuse(ret_why, err, "memory of BPF maps");
 	}
 	*ret_maps = maps;
 	return 0;
@@ -92,39 +77,22 @@ void direct_maps_close(struct direct_maps *maps)
 		munmap(maps->vm, maps->vm_bytes);
 	if (maps->pages)
 		munmap(maps->pages, maps->pages_bytes);
-	direct_bpf__destroy(maps->skeleton);
+	for (uint32_t i = 0; i < LOAD_DIRECT_COUNT; i++)
+		fd_close(maps->fd[i]);
 	free(maps);
-}
-
-int direct_maps_share(const struct direct_maps *maps, struct bpf_object *object)
-{
-	struct bpf_map *map, *ours;
-	int err = 0;
-
-	bpf_object__for_each_map(ours, maps->skeleton->obj)
-	{
-		map = bpf_object__find_map_by_name(object, bpf_map__name(ours));
-		/* Names of an object's own sections differ from ours. */
-		if (map && !bpf_map__is_internal(ours) && !err)
-			err = bpf_map__reuse_fd(map, bpf_map__fd(ours));
-	}
-	return err;
 }
 
 int direct_maps_calls_fd(const struct direct_maps *maps)
 {
-	return bpf_map__fd(maps->skeleton->maps.nvr_calls);
+	return maps->fd[LOAD_DIRECT_CALLS];
 }
 
-int direct_maps_new_inflight(uint32_t queue_count)
+int direct_maps_new_inflight(struct loader *loader)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = INFLIGHT_FLAGS);
-	int fd;
+	struct load_reply reply;
+	int err = loader_ask(loader, LOAD_INFLIGHT, 0, &reply);
 
-	bpf_log_quietly();
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "nvr_inflight", sizeof(__u32),
-			    sizeof(struct inflight_largest), queue_count, &opts);
-	return fd < 0 ? -errno : fd;
+	return err ? err : load_reply_take(&reply, 0);
 }
 
 static int map_info(int fd, struct bpf_map_info *ret_info)
@@ -140,7 +108,7 @@ bool direct_maps_suits(int fd, uint32_t queue_count)
 	struct bpf_map_info info;
 
 	return !map_info(fd, &info) && info.type == BPF_MAP_TYPE_ARRAY &&
-	       info.map_flags == INFLIGHT_FLAGS &&
+	       info.map_flags == DIRECT_INFLIGHT_FLAGS &&
 	       info.value_size == sizeof(struct inflight_largest) &&
 	       info.max_entries >= queue_count;
 }
@@ -148,14 +116,14 @@ bool direct_maps_suits(int fd, uint32_t queue_count)
 int direct_maps_use_inflight(struct direct_maps *maps, int fd)
 {
 	struct bpf_map_info info;
-	int err;
+	__u32 zero = 0;
+	int err = map_info(fd, &info);
 
-	err = map_info(fd, &info);
 	/* The kernel takes a while to change it. */
 	if (err || info.id == maps->inflight_id)
 		return err;
-	err = set_inflight(maps, fd);
-	if (!err)
-		maps->inflight_id = info.id;
-	return err;
+	if (bpf_map_update_elem(maps->fd[LOAD_DIRECT_INFLIGHTS], &zero, &fd, BPF_ANY))
+		return -errno;
+	maps->inflight_id = info.id;
+	return 0;
 }

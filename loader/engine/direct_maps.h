@@ -7,11 +7,10 @@
 #include <stddef.h>
 
 #include "direct.h"
-
-struct bpf_object;
+#include "load/loader.h"
 
 struct direct_maps {
-	struct direct_bpf *skeleton;
+	int fd[LOAD_DIRECT_COUNT];   /* by enum load_direct_fd */
 	struct direct_queue *queues; /* [queue_count], the map's memory */
 	struct direct_vm *vm;
 	struct guest_page *pages; /* [GUEST_PAGES] */
@@ -21,31 +20,25 @@ struct direct_maps {
 };
 
 /**
- * direct_maps_open() - make the maps
- * @queue_count: queues, 1..DIRECT_QUEUES_MAX
+ * direct_maps_open() - have the maps made
+ * @loader: of the VM
+ * @queue_count: queues, as it has them
  * @ret_maps: set; free with direct_maps_close()
+ * @ret_why: filled with a reason on failure
  *
  * Return: 0 or -errno, where the kernel allows no such maps.
  */
-int direct_maps_open(uint32_t queue_count, struct direct_maps **ret_maps);
+int direct_maps_open(struct loader *loader, uint32_t queue_count, struct direct_maps **ret_maps,
+		     char ret_why[WHY_BYTES]);
 
 /* direct_maps_close() - no engine uses them any more; @maps may be NULL */
 void direct_maps_close(struct direct_maps *maps);
-
-/**
- * direct_maps_share() - give an engine's object these maps in place of its own
- * @maps: open
- * @object: opened, not loaded
- *
- * Return: 0 or -errno.
- */
-int direct_maps_share(const struct direct_maps *maps, struct bpf_object *object);
 
 /* direct_maps_calls_fd() - the ring buffer that calls the worker; stays the maps' */
 int direct_maps_calls_fd(const struct direct_maps *maps);
 
 /* direct_maps_new_inflight() - an in-flight map to give to a front-end; its descriptor or -errno */
-int direct_maps_new_inflight(uint32_t queue_count);
+int direct_maps_new_inflight(struct loader *loader);
 
 /**
  * direct_maps_suits() - whether a file that a front-end gave is an in-flight map of the right shape

@@ -65,7 +65,7 @@ void direct_queue_load(struct vhost_queue *queue)
 	direct->foreign = 0;
 	direct->wanted = 0;
 	direct->kicker = 0;
-	direct->halted_at = 0;
+	direct->vcpu = 0;
 	coalesce_init(&direct->coalesce, queue->vm->options.moderation,
 		      queue->vm->options.patience);
 	direct->kicked_at = 0;

@@ -10,19 +10,16 @@
 #include "vhost_queue.h"
 
 struct dispatch;
-struct poller_object;
 
 /**
  * dispatch_open() - load the program and hook KVM's doorbells
- * @vm: its maps are made
- * @poller: the poller's object, loaded
+ * @vm: its poller's program is open
  * @ret_dispatch: set; free with dispatch_close()
  * @ret_why: filled with a reason on failure
  *
  * Return: 0 or -errno.
  */
-int dispatch_open(struct vm *vm, const struct poller_object *poller, struct dispatch **ret_dispatch,
-		  char ret_why[ENGINE_WHY_BYTES]);
+int dispatch_open(struct vm *vm, struct dispatch **ret_dispatch, char ret_why[WHY_BYTES]);
 
 /* dispatch_close() - its queues are stopped; @dispatch may be NULL */
 void dispatch_close(struct dispatch *dispatch);

@@ -40,21 +40,14 @@ int engine_parse(const char *name, enum engine *ret_engine)
 	return -EINVAL;
 }
 
-int engine_refuse(char ret_why[ENGINE_WHY_BYTES], int err, const char *what)
+/* why_refuse() where the errno says nothing. */
+static int refuse(char ret_why[WHY_BYTES], int err, const char *why)
 {
-	snprintf(ret_why, ENGINE_WHY_BYTES, "%s: %s%s", what, strerror(-err),
-		 err == -EAGAIN ? "; raise pids.max of its cgroup, or what else limits tasks" : "");
+	snprintf(ret_why, WHY_BYTES, "%s", why);
 	return err;
 }
 
-/* The same where the errno says nothing. */
-static int refuse(char ret_why[ENGINE_WHY_BYTES], int err, const char *why)
-{
-	snprintf(ret_why, ENGINE_WHY_BYTES, "%s", why);
-	return err;
-}
-
-int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTES])
+int engine_check(struct vm *vm, enum engine engine, char ret_why[WHY_BYTES])
 {
 	int err;
 
@@ -66,13 +59,15 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 	if (err)
 		return err;
 	if (!vm->maps_heard) {
-		err = vm->maps ? 0 : direct_maps_open(vm->options.queues, &vm->maps);
-		if (!err) {
-			vm_limits_share(vm, &vm->maps->vm->limits);
-			err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
-		}
+		err = vm->maps ? 0
+			       : direct_maps_open(vm->loader, vm->options.queues, &vm->maps,
+						  ret_why);
 		if (err)
-			return engine_refuse(ret_why, err, "the kernel refuses BPF maps");
+			return err;
+		vm_limits_share(vm, &vm->maps->vm->limits);
+		err = worker_listen(&vm->workers[0], direct_maps_calls_fd(vm->maps));
+		if (err)
+			return why_refuse(ret_why, err, "calls by BPF");
 		vm_pages_begin(vm);
 		vm->maps_heard = true;
 	}
@@ -80,7 +75,7 @@ int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTE
 }
 
 /* What a queue needs to be served by BPF, beside the engine itself. */
-static int check_queue(const struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
+static int check_queue(const struct vhost_queue *queue, char ret_why[WHY_BYTES])
 {
 	struct vm *vm = queue->vm;
 	int err;
@@ -94,7 +89,7 @@ static int check_queue(const struct vhost_queue *queue, char ret_why[ENGINE_WHY_
 			      "the front-end's in-flight area is not one BPF can write: start the "
 			      "daemon with another engine than the worker, then the guest");
 	err = direct_maps_use_inflight(vm->maps, vm->inflight_map);
-	return err ? engine_refuse(ret_why, err, "the in-flight area") : 0;
+	return err ? why_refuse(ret_why, err, "the in-flight area") : 0;
 }
 
 static void enter_worker(struct vhost_queue *queue)
@@ -115,7 +110,7 @@ static void close_direct(struct vhost_queue *queue)
 }
 
 /* Whether an engine can be had for a queue, as far as can be told without trying. */
-static int check(struct vhost_queue *queue, enum engine to, char ret_why[ENGINE_WHY_BYTES])
+static int check(struct vhost_queue *queue, enum engine to, char ret_why[WHY_BYTES])
 {
 	int err = engine_check(queue->vm, to, ret_why);
 
@@ -126,7 +121,7 @@ static int check(struct vhost_queue *queue, enum engine to, char ret_why[ENGINE_
 
 /* Make what an engine needs, while another one serves the queue. */
 static int prepare(struct vhost_queue *queue, enum engine to, struct loop **ret_loop,
-		   char ret_why[ENGINE_WHY_BYTES])
+		   char ret_why[WHY_BYTES])
 {
 	int err = check(queue, to, ret_why);
 
@@ -136,8 +131,7 @@ static int prepare(struct vhost_queue *queue, enum engine to, struct loop **ret_
 				 : poller_prepare(queue->vm->poller, queue, ret_why);
 }
 
-static int enter_direct(struct vhost_queue *queue, struct loop *loop,
-			char ret_why[ENGINE_WHY_BYTES])
+static int enter_direct(struct vhost_queue *queue, struct loop *loop, char ret_why[WHY_BYTES])
 {
 	struct vm *vm = queue->vm;
 	int err = 0;
@@ -177,7 +171,7 @@ static struct loop *leave(struct vhost_queue *queue)
 
 /* The pause. Return: 0, or -errno when a worker serves instead. */
 static int move(struct vhost_queue *queue, enum engine to, struct loop *next,
-		char ret_why[ENGINE_WHY_BYTES])
+		char ret_why[WHY_BYTES])
 {
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	struct loop *last = leave(queue);
@@ -213,7 +207,7 @@ int engine_switch(struct vhost_queue *queue, enum engine to, const char *reason,
 		  char ret_why[ENGINE_SENTENCE_BYTES])
 {
 	enum engine from = queue->engine;
-	char why[ENGINE_WHY_BYTES];
+	char why[WHY_BYTES];
 	struct loop *loop = NULL;
 	int err = 0;
 
@@ -270,7 +264,7 @@ static void ask_auto(struct vhost_queue *queue)
 
 int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])
 {
-	char why[ENGINE_WHY_BYTES];
+	char why[WHY_BYTES];
 	int err = 0;
 
 	if (engine == ENGINE_AUTO) {
@@ -292,7 +286,7 @@ int engine_ask(struct vhost_queue *queue, enum engine engine, char ret_why[ENGIN
 
 int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTENCE_BYTES])
 {
-	char why[ENGINE_WHY_BYTES];
+	char why[WHY_BYTES];
 	int err = 0;
 
 	for (uint32_t i = 0; i < vm->options.queues && engine != ENGINE_AUTO && !err; i++) {

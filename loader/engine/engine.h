@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/why.h"
+
 struct vhost_queue;
 struct vm;
 
@@ -21,11 +23,7 @@ enum engine {
 	ENGINE_AUTO, /* a choice, not an engine */
 };
 
-#define ENGINE_WHY_BYTES      160 /* of a cause */
 #define ENGINE_SENTENCE_BYTES 256 /* of a sentence with a cause in it */
-
-/* engine_refuse() - fill in why an engine cannot serve, with @err's text; returns @err */
-int engine_refuse(char ret_why[ENGINE_WHY_BYTES], int err, const char *what);
 
 /* engine_name() - "worker", "poller", "loop", "auto" */
 const char *engine_name(enum engine engine);
@@ -85,7 +83,7 @@ int engine_ask_all(struct vm *vm, enum engine engine, char ret_why[ENGINE_SENTEN
  *
  * Return: 0 or -errno.
  */
-int engine_check(struct vm *vm, enum engine engine, char ret_why[ENGINE_WHY_BYTES]);
+int engine_check(struct vm *vm, enum engine engine, char ret_why[WHY_BYTES]);
 
 /* engine_set_call() - the call eventfd of a running queue changed: queue->call_fd is the new one */
 void engine_set_call(struct vhost_queue *queue);

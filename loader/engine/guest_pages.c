@@ -9,22 +9,20 @@
 #include "base/bpf_util.h"
 #include "direct_maps.h"
 
-#include "bpf/guest_pages.skel.h"
-
 struct guest_pages {
 	struct guest_page *slot; /* [GUEST_PAGES], the map's memory */
-	struct guest_pages_bpf *skeleton;
-	struct io_uring ring; /* serves nothing: a slot's page is its buffer of this index */
+	int find_fd, try_fd;	 /* programs, -1 before */
+	struct io_uring ring;	 /* serves nothing: a slot's page is its buffer of this index */
 	bool ring_opened;
 	struct guest_pages_args args;
 };
 
-static int run(struct guest_pages *pages, const struct bpf_program *program)
+static int run(struct guest_pages *pages, int program_fd)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &pages->args,
 		    .ctx_size_in = sizeof(pages->args));
 
-	return bpf_prog_test_run_opts(bpf_program__fd(program), &opts) ? -errno : (int)opts.retval;
+	return bpf_prog_test_run_opts(program_fd, &opts) ? -errno : (int)opts.retval;
 }
 
 /* The ring has the page at @hva for the slot, 0 for none, whatever it had; 0 or -errno. */
@@ -80,7 +78,7 @@ uint32_t guest_pages_step(struct guest_pages *pages)
 		pinned++;
 		came += !had;
 	}
-	if (pinned && run(pages, pages->skeleton->progs.nvr_find_pages))
+	if (pinned && run(pages, pages->find_fd))
 		return 0;
 	return came;
 }
@@ -106,7 +104,6 @@ uint32_t guest_pages_count(const struct guest_pages *pages)
 /* With a page of which it is known what is in it, and then with the page gone from its file. */
 static int try_page(struct guest_pages *pages, uint64_t *words, int file)
 {
-	const struct bpf_program *program = pages->skeleton->progs.nvr_try_page;
 	uint64_t hva = (uintptr_t)words;
 	int err;
 
@@ -115,10 +112,10 @@ static int try_page(struct guest_pages *pages, uint64_t *words, int file)
 	pages->args.try_hva = hva;
 	pages->slot[guest_page_slot(hva)].wanted = hva;
 	guest_pages_step(pages);
-	err = run(pages, program);
+	err = run(pages, pages->try_fd);
 	if (!err && ftruncate(file, 0))
 		err = -errno;
-	if (!err && run(pages, program) != -EINVAL)
+	if (!err && run(pages, pages->try_fd) != -EINVAL)
 		err = -EOPNOTSUPP;
 	guest_pages_forget(pages);
 	return err;
@@ -140,15 +137,14 @@ static int try_one(struct guest_pages *pages)
 	return err;
 }
 
-static int load(struct guest_pages *pages, const struct direct_maps *maps)
+static int load(struct guest_pages *pages, struct loader *loader)
 {
-	int err;
+	struct load_reply reply;
+	int err = loader_ask(loader, LOAD_PAGES, 0, &reply);
 
-	pages->skeleton = guest_pages_bpf__open();
-	if (!pages->skeleton)
-		return -errno;
-	err = direct_maps_share(maps, pages->skeleton->obj);
-	return err ? err : guest_pages_bpf__load(pages->skeleton);
+	pages->find_fd = load_reply_take(&reply, LOAD_PAGES_FIND);
+	pages->try_fd = load_reply_take(&reply, LOAD_PAGES_TRY);
+	return err;
 }
 
 static int open_ring(struct guest_pages *pages)
@@ -161,7 +157,8 @@ static int open_ring(struct guest_pages *pages)
 	return io_uring_register_buffers_sparse(&pages->ring, GUEST_PAGES);
 }
 
-int guest_pages_open(struct direct_maps *maps, struct guest_pages **ret_pages)
+int guest_pages_open(struct loader *loader, struct direct_maps *maps,
+		     struct guest_pages **ret_pages)
 {
 	struct guest_pages *pages = calloc(1, sizeof(*pages));
 	int err;
@@ -169,10 +166,11 @@ int guest_pages_open(struct direct_maps *maps, struct guest_pages **ret_pages)
 	if (!pages)
 		return -ENOMEM;
 	pages->slot = maps->pages;
+	pages->find_fd = pages->try_fd = -1;
 	err = open_ring(pages);
 	pages->args.ring_fd = (uint32_t)pages->ring.ring_fd;
 	if (!err)
-		err = load(pages, maps);
+		err = load(pages, loader);
 	if (!err)
 		err = try_one(pages);
 	if (err) {
@@ -191,6 +189,7 @@ void guest_pages_close(struct guest_pages *pages)
 		guest_pages_forget(pages); /* at once; the ring's own end may come later */
 		io_uring_queue_exit(&pages->ring);
 	}
-	guest_pages_bpf__destroy(pages->skeleton);
+	fd_close(pages->find_fd);
+	fd_close(pages->try_fd);
 	free(pages);
 }

@@ -7,15 +7,18 @@
 
 struct direct_maps;
 struct guest_pages;
+struct loader;
 
 /**
  * guest_pages_open() - see whether pages can be found, and read, on this kernel
- * @maps: of the VM
+ * @loader: of the VM, has loaded
+ * @maps: its maps
  * @ret_pages: set; free with guest_pages_close()
  *
  * Return: 0, or -errno where they cannot: BPF goes on copying.
  */
-int guest_pages_open(struct direct_maps *maps, struct guest_pages **ret_pages);
+int guest_pages_open(struct loader *loader, struct direct_maps *maps,
+		     struct guest_pages **ret_pages);
 
 /* guest_pages_close() - pin nothing any more; @pages may be NULL */
 void guest_pages_close(struct guest_pages *pages);

@@ -42,16 +42,16 @@ struct loop {
 	bool ended;	    /* serves no more */
 	bool call_changed;  /* queue->call_fd is new: take it over */
 	int result;
-	char why[ENGINE_WHY_BYTES];
+	char why[WHY_BYTES];
 };
 
-int loop_check(char ret_why[ENGINE_WHY_BYTES])
+int loop_check(char ret_why[WHY_BYTES])
 {
 	_cleanup_btf_ struct btf *btf = btf__load_vmlinux_btf();
 
 	if (btf && btf__find_by_name_kind(btf, "io_uring_bpf_ops", BTF_KIND_STRUCT) >= 0)
 		return 0;
-	snprintf(ret_why, ENGINE_WHY_BYTES,
+	snprintf(ret_why, WHY_BYTES,
 		 "this kernel has no io_uring BPF loops (Linux 7.1, CONFIG_IO_URING_BPF_OPS)");
 	return -EOPNOTSUPP;
 }
@@ -69,19 +69,18 @@ static int open_ring(struct loop *loop)
 
 	loop->ring_fd = ring_open_loop(DIRECT_SQ_ENTRIES, DIRECT_CQ_ENTRIES, &loop->ring);
 	if (loop->ring_fd < 0)
-		return engine_refuse(loop->why, loop->ring_fd, "ring");
+		return why_refuse(loop->why, loop->ring_fd, "ring");
 	err = ring_keep_thread();
 	if (err)
-		return engine_refuse(loop->why, err, "io_uring's thread");
+		return why_refuse(loop->why, err, "io_uring's thread");
 	err = ring_register_files(loop->ring_fd, files, DIRECT_FILE_COUNT);
 	if (err)
-		return engine_refuse(loop->why, err, "ring files");
+		return why_refuse(loop->why, err, "ring files");
 	err = pinned_memory_share(queue->vm->pinned, loop->ring_fd);
 	if (err)
-		return engine_refuse(loop->why, err, "pinned memory");
+		return why_refuse(loop->why, err, "pinned memory");
 	err = ring_register_region(loop->ring_fd, loop->region, VRING_REGION_BYTES);
-	return err ? engine_refuse(loop->why, err, "the vring cannot be the ring's memory region")
-		   : 0;
+	return err ? why_refuse(loop->why, err, "the vring cannot be the ring's memory region") : 0;
 }
 
 static int attach(struct loop *loop)
@@ -89,10 +88,10 @@ static int attach(struct loop *loop)
 	int err = ring_set_word(loop->ring_fd, DIRECT_CQ_QUEUE, loop->queue->index);
 
 	if (err)
-		return engine_refuse(loop->why, err, "the ring's memory");
+		return why_refuse(loop->why, err, "the ring's memory");
 	loop->link_fd = loop_program_attach(loop->queue->vm->loop_program, loop->ring_fd);
 	return loop->link_fd < 0
-		       ? engine_refuse(loop->why, loop->link_fd, "the ring takes no BPF loop")
+		       ? why_refuse(loop->why, loop->link_fd, "the ring takes no BPF loop")
 		       : 0;
 }
 
@@ -102,10 +101,10 @@ static int open_all(struct loop *loop)
 
 	loop->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	if (loop->zero_fd < 0)
-		return engine_refuse(loop->why, -errno, "/dev/zero");
+		return why_refuse(loop->why, -errno, "/dev/zero");
 	err = vring_region_open(loop->queue, &loop->region, &loop->region_ours, &loop->window);
 	if (err)
-		return engine_refuse(loop->why, err, "the vring's pages cannot be had in a row");
+		return why_refuse(loop->why, err, "the vring's pages cannot be had in a row");
 	err = open_ring(loop);
 	return err ? err : attach(loop);
 }
@@ -198,20 +197,20 @@ static void *thread_main(void *argument)
 }
 
 /* The first of a VM's loops loads what all of them run. */
-static int open_program(struct vm *vm, char ret_why[ENGINE_WHY_BYTES])
+static int open_program(struct vm *vm, char ret_why[WHY_BYTES])
 {
 	int err;
 
 	if (vm->loop_program)
 		return 0;
-	err = loop_program_open(vm, &vm->loop_program);
+	err = loop_program_open(vm, &vm->loop_program, ret_why);
 	if (err)
-		return engine_refuse(ret_why, err, "the kernel refuses the loop's BPF program");
+		return err;
 	pins_add(vm->pins, loop_program_fd(vm->loop_program), PIN_PROGRAM);
 	return 0;
 }
 
-int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES])
+int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[WHY_BYTES])
 {
 	struct loop *loop;
 	int err = open_program(queue->vm, ret_why);
@@ -220,7 +219,7 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 		return err;
 	loop = calloc(1, sizeof(*loop));
 	if (!loop)
-		return engine_refuse(ret_why, -ENOMEM, "loop");
+		return why_refuse(ret_why, -ENOMEM, "loop");
 	loop->queue = queue;
 	loop->link_fd = -1;
 	loop->zero_fd = -1;
@@ -230,7 +229,7 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 	err = -pthread_create(&loop->thread, NULL, thread_main, loop);
 	if (err) {
 		free(loop);
-		return engine_refuse(ret_why, err, "thread");
+		return why_refuse(ret_why, err, "thread");
 	}
 	thread_pin(loop->thread, queue->worker->cpu);
 	pthread_mutex_lock(&loop->lock);
@@ -239,7 +238,7 @@ int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[EN
 	pthread_mutex_unlock(&loop->lock);
 	err = loop->result;
 	if (err) {
-		snprintf(ret_why, ENGINE_WHY_BYTES, "%s", loop->why);
+		snprintf(ret_why, WHY_BYTES, "%s", loop->why);
 		loop_free(loop);
 		return err;
 	}

@@ -19,7 +19,7 @@ struct loop;
  *
  * Return: 0 or -errno.
  */
-int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[ENGINE_WHY_BYTES]);
+int loop_open(struct vhost_queue *queue, struct loop **ret_loop, char ret_why[WHY_BYTES]);
 
 /* loop_start() - serve the queue: it is drained, and queue->direct loaded */
 void loop_start(struct loop *loop);
@@ -39,6 +39,6 @@ void loop_set_call(struct loop *loop);
  *
  * Return: 0 or -errno.
  */
-int loop_check(char ret_why[ENGINE_WHY_BYTES]);
+int loop_check(char ret_why[WHY_BYTES]);
 
 #endif

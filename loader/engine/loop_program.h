@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "base/why.h"
+
 struct loop_program;
 struct vm;
 
@@ -16,10 +18,12 @@ struct vm;
  * loop_program_open() - load it
  * @vm: the VM, with maps
  * @ret_program: set; free with loop_program_close()
+ * @ret_why: filled with a reason on failure
  *
  * Return: 0 or -errno.
  */
-int loop_program_open(const struct vm *vm, struct loop_program **ret_program);
+int loop_program_open(const struct vm *vm, struct loop_program **ret_program,
+		      char ret_why[WHY_BYTES]);
 
 /* loop_program_close() - rings that it is attached to keep it; @program may be NULL */
 void loop_program_close(struct loop_program *program);

@@ -13,7 +13,7 @@
 #include "direct_queue.h"
 #include "dispatch.h"
 #include "pinned_memory.h"
-#include "poller_object.h"
+#include "poller_program.h"
 #include "poller_vring.h"
 #include "ring.h"
 #include "sqe.h"
@@ -31,7 +31,7 @@ struct poller_ring {
 };
 
 struct poller {
-	struct poller_object object;
+	struct poller_program program;
 	struct poller_vrings vrings;
 	struct dispatch *dispatch; /* NULL without vCPU dispatch */
 	struct vm *vm;
@@ -41,7 +41,7 @@ struct poller {
 	struct poller_ring rings[DIRECT_QUEUES_MAX];
 };
 
-static int open_all(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
+static int open_all(struct poller *poller, char ret_why[WHY_BYTES])
 {
 	struct vm *vm = poller->vm;
 	void *memory;
@@ -49,31 +49,29 @@ static int open_all(struct poller *poller, char ret_why[ENGINE_WHY_BYTES])
 
 	poller->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	if (poller->zero_fd < 0)
-		return engine_refuse(ret_why, -errno, "/dev/zero");
-	err = poller_object_open(vm, &poller->object, ret_why);
+		return why_refuse(ret_why, -errno, "/dev/zero");
+	err = poller_program_open(vm, &poller->program, ret_why);
 	if (err)
 		return err;
 	poller->memory_bytes = vm->options.queues * sizeof(struct direct_ring_memory);
 	memory = mmap(NULL, poller->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      poller_object_map(&poller->object, "nvr_rings"), 0);
+		      poller->program.fd[LOAD_POLLER_RINGS], 0);
 	if (memory == MAP_FAILED)
-		return engine_refuse(ret_why, -errno, "ring memory");
+		return why_refuse(ret_why, -errno, "ring memory");
 	poller->memory = memory;
-	err = poller_vrings_open(&poller->object, vm->options.queues, &poller->vrings);
+	err = poller_vrings_open(&poller->program, vm->options.queues, &poller->vrings);
 	if (err)
-		return engine_refuse(ret_why, err, "memory of vrings");
-	return vm->options.vcpu_dispatch
-		       ? dispatch_open(vm, &poller->object, &poller->dispatch, ret_why)
-		       : 0;
+		return why_refuse(ret_why, err, "memory of vrings");
+	return vm->options.vcpu_dispatch ? dispatch_open(vm, &poller->dispatch, ret_why) : 0;
 }
 
-int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES])
+int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[WHY_BYTES])
 {
 	struct poller *poller = calloc(1, sizeof(*poller));
 	int err;
 
 	if (!poller)
-		return engine_refuse(ret_why, -ENOMEM, "poller");
+		return why_refuse(ret_why, -ENOMEM, "poller");
 	poller->vm = vm;
 	poller->zero_fd = -1;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
@@ -92,13 +90,13 @@ void poller_close(struct poller *poller)
 	if (!poller)
 		return;
 	dispatch_close(poller->dispatch);
-	poller_object_detach(&poller->object);
+	poller_program_detach(&poller->program);
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		fd_close(poller->rings[i].fd);
 	if (poller->memory)
 		munmap(poller->memory, poller->memory_bytes);
 	poller_vrings_close(&poller->vrings);
-	poller_object_close(&poller->object);
+	poller_program_close(&poller->program);
 	fd_close(poller->zero_fd);
 	free(poller);
 }
@@ -146,7 +144,7 @@ static int open_ring(struct poller *poller, uint32_t index)
 	return 0;
 }
 
-int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
+int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_why[WHY_BYTES])
 {
 	struct poller_ring *ring = &poller->rings[queue->index];
 	int err = 0;
@@ -154,9 +152,9 @@ int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_wh
 	if (ring->fd < 0)
 		err = open_ring(poller, queue->index);
 	if (err)
-		return engine_refuse(ret_why, err, "SQPOLL ring");
+		return why_refuse(ret_why, err, "SQPOLL ring");
 	err = poller_vring_prepare(&poller->vrings, queue, ret_why);
-	return err ? err : poller_object_attach(&poller->object, ret_why);
+	return err ? err : poller_program_attach(&poller->program, ret_why);
 }
 
 int poller_use_memory(struct poller *poller)
@@ -176,7 +174,7 @@ void poller_rest(struct poller *poller)
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		if (poller->rings[i].serves)
 			return;
-	poller_object_detach(&poller->object);
+	poller_program_detach(&poller->program);
 }
 
 /* Keep BPF from a queue for a moment. Its runs are short, and nothing interrupts them. */
@@ -321,7 +319,7 @@ static void drain(struct poller *poller, struct vhost_queue *queue)
 	}
 }
 
-int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES])
+int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[WHY_BYTES])
 {
 	struct poller_ring *ring = &poller->rings[queue->index];
 	struct direct_queue *direct = queue->direct;
@@ -333,7 +331,7 @@ int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[
 	err = ring_update_file(ring->fd, DIRECT_FILE_KICK, queue->kick_fd);
 	if (err) {
 		poller_vring_take(&poller->vrings, queue);
-		return engine_refuse(ret_why, err, "doorbell eventfd");
+		return why_refuse(ret_why, err, "doorbell eventfd");
 	}
 	direct->ring = ring->ring;
 	direct->cq_next = direct->cq_seen = ring->cq_next;

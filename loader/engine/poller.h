@@ -21,7 +21,7 @@ struct poller;
  *
  * Return: 0 or -errno.
  */
-int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[ENGINE_WHY_BYTES]);
+int poller_open(struct vm *vm, struct poller **ret_poller, char ret_why[WHY_BYTES]);
 
 /* poller_close() - its queues are stopped; @poller may be NULL */
 void poller_close(struct poller *poller);
@@ -34,8 +34,7 @@ void poller_close(struct poller *poller);
  *
  * The program is attached. Return: 0 or -errno.
  */
-int poller_prepare(struct poller *poller, struct vhost_queue *queue,
-		   char ret_why[ENGINE_WHY_BYTES]);
+int poller_prepare(struct poller *poller, struct vhost_queue *queue, char ret_why[WHY_BYTES]);
 
 /**
  * poller_start() - serve a queue
@@ -45,7 +44,7 @@ int poller_prepare(struct poller *poller, struct vhost_queue *queue,
  *
  * Return: 0 or -errno, and nothing is served.
  */
-int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[ENGINE_WHY_BYTES]);
+int poller_start(struct poller *poller, struct vhost_queue *queue, char ret_why[WHY_BYTES]);
 
 /* poller_stop() - drain a queue and let go of it; direct_queue_store() then has its state */
 void poller_stop(struct poller *poller, struct vhost_queue *queue);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "poller_vring.h"
 
+#include <bpf/bpf.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -10,25 +11,23 @@
 #include "used.h"
 #include "vm.h"
 
-#include "bpf/poller.skel.h"
-
-int poller_vrings_open(const struct poller_object *object, uint32_t queue_count,
+int poller_vrings_open(const struct poller_program *program, uint32_t queue_count,
 		       struct poller_vrings *ret_vrings)
 {
 	struct poller_vrings *vrings = ret_vrings;
 	void *shadows;
 
-	vrings->object = object;
+	vrings->program = program;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		vrings->map_fd[i] = -1;
 	vrings->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (vrings->self_fd < 0)
 		return -errno;
-	if (object->pages)
+	if (program->fd[LOAD_POLLER_SHADOWS] < 0)
 		return 0;
 	vrings->shadow_bytes = queue_count * sizeof(struct vring_shadow);
 	shadows = mmap(NULL, vrings->shadow_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       poller_object_map(object, "nvr_shadows"), 0);
+		       program->fd[LOAD_POLLER_SHADOWS], 0);
 	if (shadows == MAP_FAILED)
 		return -errno;
 	vrings->shadows = shadows;
@@ -40,7 +39,7 @@ void poller_vrings_close(struct poller_vrings *vrings)
 	if (vrings->shadows)
 		munmap(vrings->shadows, vrings->shadow_bytes);
 	vrings->shadows = NULL;
-	if (!vrings->object)
+	if (!vrings->program)
 		return;
 	for (uint32_t i = 0; i < DIRECT_QUEUES_MAX; i++)
 		fd_close(vrings->map_fd[i]);
@@ -48,33 +47,29 @@ void poller_vrings_close(struct poller_vrings *vrings)
 }
 
 /* Where BPF looks for the vring's pages. The kernel takes a while to put a map into another. */
-static int make_map(struct poller_vrings *vrings, uint32_t index)
+static int make_map(struct poller_vrings *vrings, uint32_t index, char ret_why[WHY_BYTES])
 {
-	const struct poller_bpf *skeleton = vrings->object->pages;
-	const struct bpf_map *model = skeleton->maps.nvr_vring;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC,
-		    .btf_fd = (__u32)bpf_object__btf_fd(skeleton->obj),
-		    .btf_key_type_id = bpf_map__btf_key_type_id(model),
-		    .btf_value_type_id = bpf_map__btf_value_type_id(model));
-	_cleanup_close_ int fd = -1;
+	const struct poller_program *program = vrings->program;
+	struct load_reply reply;
+	int err = loader_ask(program->loader, LOAD_POLLER_VRING, index, &reply);
+	_cleanup_close_ int fd = load_reply_take(&reply, 0);
 
-	fd = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "nvr_vring", sizeof(int),
-			    VRING_PAGES * sizeof(void *), 0, &opts);
-	if (fd < 0 ||
-	    bpf_map_update_elem(bpf_map__fd(skeleton->maps.nvr_vrings), &index, &fd, BPF_ANY))
-		return -errno;
+	if (err) {
+		memcpy(ret_why, reply.why, WHY_BYTES);
+		return err;
+	}
+	if (bpf_map_update_elem(program->fd[LOAD_POLLER_VRINGS], &index, &fd, BPF_ANY))
+		return why_refuse(ret_why, -errno, "map of the vring's pages");
 	vrings->map_fd[index] = fd_steal(&fd);
 	return 0;
 }
 
 int poller_vring_prepare(struct poller_vrings *vrings, const struct vhost_queue *queue,
-			 char ret_why[ENGINE_WHY_BYTES])
+			 char ret_why[WHY_BYTES])
 {
-	int err = 0;
-
-	if (!vrings->shadows && vrings->map_fd[queue->index] < 0)
-		err = make_map(vrings, queue->index);
-	return err ? engine_refuse(ret_why, err, "map of the vring's pages") : 0;
+	if (vrings->shadows || vrings->map_fd[queue->index] >= 0)
+		return 0;
+	return make_map(vrings, queue->index, ret_why);
 }
 
 /* Pin the vring's pages: a value of this thread's task storage. */
@@ -132,21 +127,20 @@ static int shadow(struct poller_vrings *vrings, struct vhost_queue *queue)
 }
 
 int poller_vring_give(struct poller_vrings *vrings, struct vhost_queue *queue,
-		      char ret_why[ENGINE_WHY_BYTES])
+		      char ret_why[WHY_BYTES])
 {
 	int err;
 
 	if (!vrings->shadows) {
 		err = pin(vrings, queue);
-		return err ? engine_refuse(ret_why, err,
-					   "the vring's pages cannot be pinned for BPF")
+		return err ? why_refuse(ret_why, err, "the vring's pages cannot be pinned for BPF")
 			   : 0;
 	}
 	if (!aligned(&queue->vring))
-		return engine_refuse(ret_why, -EOPNOTSUPP,
-				     "the rings are not at multiples of 8, as helpers need them");
+		return why_refuse(ret_why, -EOPNOTSUPP,
+				  "the rings are not at multiples of 8, as helpers need them");
 	err = shadow(vrings, queue);
-	return err ? engine_refuse(ret_why, err, "the vring's pages") : 0;
+	return err ? why_refuse(ret_why, err, "the vring's pages") : 0;
 }
 
 /* BPF was to publish these when the pages were back; nobody brings it back now. */

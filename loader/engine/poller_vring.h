@@ -7,12 +7,12 @@
 #define NVRING_LOADER_POLLER_VRING_H
 
 #include "direct.h"
-#include "poller_object.h"
+#include "poller_program.h"
 #include "vhost_queue.h"
 #include "vring_shadow.h"
 
 struct poller_vrings {
-	const struct poller_object *object;
+	const struct poller_program *program;
 	int self_fd;		       /* pidfd of the process, whose value the pages are */
 	int map_fd[DIRECT_QUEUES_MAX]; /* pages: a queue's, -1 before it is first served */
 	struct vring_shadow *shadows;  /* helpers: [queues], the map's memory; else NULL */
@@ -21,13 +21,13 @@ struct poller_vrings {
 
 /**
  * poller_vrings_open() - no queue has its vring there yet
- * @object: loaded
+ * @program: open
  * @queue_count: queues
  * @ret_vrings: set; free with poller_vrings_close()
  *
  * Return: 0 or -errno.
  */
-int poller_vrings_open(const struct poller_object *object, uint32_t queue_count,
+int poller_vrings_open(const struct poller_program *program, uint32_t queue_count,
 		       struct poller_vrings *ret_vrings);
 
 /* poller_vrings_close() - BPF uses them no more; @vrings may be zeroed */
@@ -35,7 +35,7 @@ void poller_vrings_close(struct poller_vrings *vrings);
 
 /* poller_vring_prepare() - make what a queue needs, while another engine serves it; 0 or -errno */
 int poller_vring_prepare(struct poller_vrings *vrings, const struct vhost_queue *queue,
-			 char ret_why[ENGINE_WHY_BYTES]);
+			 char ret_why[WHY_BYTES]);
 
 /**
  * poller_vring_give() - let BPF reach a queue's vring
@@ -46,7 +46,7 @@ int poller_vring_prepare(struct poller_vrings *vrings, const struct vhost_queue 
  * The process's main thread only, which owns the pinned pages. Return: 0 or -errno.
  */
 int poller_vring_give(struct poller_vrings *vrings, struct vhost_queue *queue,
-		      char ret_why[ENGINE_WHY_BYTES]);
+		      char ret_why[WHY_BYTES]);
 
 /* poller_vring_take() - and no more; what BPF could not publish is published. @queue is drained. */
 void poller_vring_take(struct poller_vrings *vrings, struct vhost_queue *queue);

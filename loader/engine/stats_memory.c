@@ -63,12 +63,3 @@ int stats_memory_map(const struct stats_memory *stats)
 {
 	return stats->skeleton ? bpf_map__fd(stats->skeleton->maps.nvr_stats) : -1;
 }
-
-int stats_memory_share(const struct stats_memory *stats, struct bpf_object *object)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(object, "nvr_stats");
-
-	if (!map)
-		return 0;
-	return stats->skeleton ? bpf_map__reuse_fd(map, stats_memory_map(stats)) : -EOPNOTSUPP;
-}

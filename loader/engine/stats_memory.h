@@ -8,8 +8,6 @@
 
 #include "stats.h"
 
-struct bpf_object;
-
 struct stats_memory {
 	struct stats_bpf *skeleton; /* NULL: plain memory */
 	struct queue_stats *queues; /* [queue_count] */
@@ -30,14 +28,5 @@ void stats_memory_close(struct stats_memory *stats);
 
 /* stats_memory_map() - the map's descriptor, which stays its own, or -1 without one */
 int stats_memory_map(const struct stats_memory *stats);
-
-/**
- * stats_memory_share() - have an engine's object count there
- * @stats: open
- * @object: opened, not loaded
- *
- * Return: 0 or -errno; -EOPNOTSUPP when there is no map.
- */
-int stats_memory_share(const struct stats_memory *stats, struct bpf_object *object);
 
 #endif

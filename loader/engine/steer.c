@@ -11,8 +11,6 @@
 #include "vcpu.h"
 #include "vm.h"
 
-#include "bpf/kicker.skel.h"
-
 #define STEP_US	    1000000ULL
 #define STEP_MAX_US 4000000ULL	/* while nothing changes */
 #define BLIND_US    60000000ULL /* while there are no vCPUs to see */
@@ -25,24 +23,22 @@ struct steer {
 	uint64_t delay_us; /* to the next step */
 	pid_t front;	   /* the front-end that the rest is about */
 	struct vcpus *vcpus;
-	struct kicker_bpf *kicker; /* NULL until it is wanted */
-	struct bpf_link *learning; /* while it is attached */
-	uint32_t learned;	   /* steps since */
-	uint64_t completed;	   /* requests, at the last step */
+	int kicker_fd;	    /* the program, -1 until it is wanted */
+	int learning_fd;    /* its link while it is attached, else -1 */
+	uint32_t learned;   /* steps since */
+	uint64_t completed; /* requests, at the last step */
 	struct place place;
 	struct drive_irqs irqs;
 	uint32_t kickers[VM_QUEUES_MAX]; /* threads of vCPUs, by queue; 0: not known */
 	uint64_t kicks[VM_QUEUES_MAX];	 /* doorbells of a queue, at the last step */
-	char why[ENGINE_WHY_BYTES];	 /* there are no vCPUs to see, or "" */
+	char why[WHY_BYTES];		 /* there are no vCPUs to see, or "" */
 };
 
 static void forget(struct steer *steer)
 {
-	bpf_link__destroy(steer->learning);
-	kicker_bpf__destroy(steer->kicker);
+	steer->learning_fd = fd_close(steer->learning_fd);
+	steer->kicker_fd = fd_close(steer->kicker_fd);
 	vcpus_close(steer->vcpus);
-	steer->learning = NULL;
-	steer->kicker = NULL;
 	steer->vcpus = NULL;
 	steer->learned = 0;
 	memset(steer->kickers, 0, sizeof(steer->kickers));
@@ -54,10 +50,7 @@ static int open_vcpus(struct steer *steer)
 {
 	struct vm *vm = steer->vm;
 
-	if (vm->options.bpf)
-		return vcpus_open(vm->front_pid, vm->pins, &steer->vcpus, steer->why);
-	snprintf(steer->why, sizeof(steer->why), "--bpf is off");
-	return -EPERM;
+	return vcpus_open(vm->loader, vm->front_pid, vm->pins, &steer->vcpus, steer->why);
 }
 
 /* Look at the vCPUs of whoever is connected. Return: whether there are any. */
@@ -81,7 +74,7 @@ static bool look(struct steer *steer)
 		return false;
 	err = vcpus_look(steer->vcpus);
 	if (err)
-		engine_refuse(steer->why, err, "vCPUs");
+		why_refuse(steer->why, err, "vCPUs");
 	return steer->vcpus->count > 0;
 }
 
@@ -125,33 +118,20 @@ static void show_queues(struct steer *steer)
 	for (uint32_t i = 0; i < options->queues; i++) {
 		struct vhost_queue *queue = &steer->vm->queues[i];
 		const struct vcpu *vcpu = vcpu_of(queue);
-		uint64_t halted = 0;
 
-		if (vcpu && options->wake_halted)
-			halted = vcpu->address + steer->vcpus->layout.halted;
 		if (is_direct(queue))
-			store_once(&queue->direct->halted_at, halted);
+			store_once(&queue->direct->vcpu,
+				   vcpu && options->wake_halted ? vcpu->id + 1 : 0);
 	}
 }
 
 static int load_kicker(struct steer *steer)
 {
-	struct kicker_bpf *skeleton = kicker_bpf__open();
-	int err;
+	struct load_reply reply;
+	int err = loader_ask(steer->vm->loader, LOAD_KICKER, steer->vcpus->list[0].process, &reply);
 
-	if (!skeleton)
-		return -errno;
-	skeleton->rodata->nvr_tgid = bpf_own_tgid();
-	skeleton->rodata->nvr_front = steer->vcpus->list[0].process;
-	err = direct_maps_share(steer->vm->maps, skeleton->obj);
-	if (!err)
-		err = kicker_bpf__load(skeleton);
-	if (err) {
-		kicker_bpf__destroy(skeleton);
-		return err;
-	}
-	steer->kicker = skeleton;
-	return 0;
+	steer->kicker_fd = load_reply_take(&reply, 0);
+	return err;
 }
 
 /* Whether doorbells were rung since the last step by nobody knows whom. */
@@ -176,16 +156,15 @@ static void learn(struct steer *steer)
 	bool unknown = any_unknown(steer);
 	int err = 0;
 
-	bpf_link__destroy(steer->learning);
-	steer->learning = NULL;
+	steer->learning_fd = fd_close(steer->learning_fd);
 	if (!steer->vm->maps || !options->wake_halted ||
 	    (steer->learned++ % LEARN_STEPS && !unknown))
 		return;
-	if (!steer->kicker)
+	if (steer->kicker_fd < 0)
 		err = load_kicker(steer);
-	if (steer->kicker) {
-		steer->learning = bpf_program__attach(steer->kicker->progs.nvr_kicker);
-		err = steer->learning ? 0 : -errno;
+	if (!err) {
+		steer->learning_fd = bpf_raw_tracepoint_open(NULL, steer->kicker_fd);
+		err = steer->learning_fd < 0 ? -errno : 0;
 	}
 	if (err)
 		log_debug("which vCPU rings which queue is not known: %s", strerror(-err));
@@ -221,7 +200,7 @@ static void step(struct steer *steer)
 		place_step(&steer->place, steer->vcpus, &steer->irqs);
 	else
 		place_end(&steer->place);
-	if (changed || steer->learning || steer->place.moves != moves)
+	if (changed || steer->learning_fd >= 0 || steer->place.moves != moves)
 		steer->delay_us = STEP_US;
 	else
 		wait_longer(steer, STEP_MAX_US);
@@ -251,7 +230,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	struct steer *steer = data;
 
 	(void)source, (void)usec;
-	if (was_busy(steer) || steer->learning)
+	if (was_busy(steer) || steer->learning_fd >= 0)
 		step(steer);
 	else
 		wait_longer(steer, steer->vm->front ? STEP_MAX_US : BLIND_US);
@@ -267,6 +246,7 @@ int steer_open(sd_event *event, struct vm *vm)
 	if (!steer)
 		return -ENOMEM;
 	steer->vm = vm;
+	steer->kicker_fd = steer->learning_fd = -1;
 	steer->delay_us = STEP_US;
 	drive_irqs_find(vm->backend.disk_number, &steer->irqs);
 	err = sd_event_add_time_relative(event, &steer->timer, CLOCK_MONOTONIC, STEP_US,

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "engine.h"
-#include "vcpu_layout.h"
+#include "load/loader.h"
 
 #define VCPU_COUNT_MAX 256 /* those beyond are not seen */
 #define VCPU_STATE_MAX 16
@@ -18,7 +17,6 @@
 struct pins;
 
 struct vcpu {
-	uint64_t address;	    /* of KVM's struct kvm_vcpu */
 	uint32_t id;		    /* KVM's number */
 	uint32_t thread;	    /* that ran it last, in the first PID namespace; 0: none did */
 	uint32_t process;	    /* the front-end's, likewise */
@@ -27,16 +25,15 @@ struct vcpu {
 };
 
 struct vcpus {
-	struct vcpu_bpf *skeleton;
-	struct bpf_link *link;
+	int link_fd; /* of the iterator */
 	struct pins *pins;
-	struct vcpu_layout layout;
 	uint32_t count; /* at the last look */
 	struct vcpu list[VCPU_COUNT_MAX];
 };
 
 /**
  * vcpus_open() - be able to look
+ * @loader: of the VM
  * @pid: the front-end's process
  * @pins: people find what we read there as "vcpus"; may be NULL
  * @ret_vcpus: set; free with vcpus_close()
@@ -44,8 +41,8 @@ struct vcpus {
  *
  * Return: 0 or -errno: KVM is not loaded, or the kernel refuses.
  */
-int vcpus_open(pid_t pid, struct pins *pins, struct vcpus **ret_vcpus,
-	       char ret_why[ENGINE_WHY_BYTES]);
+int vcpus_open(struct loader *loader, pid_t pid, struct pins *pins, struct vcpus **ret_vcpus,
+	       char ret_why[WHY_BYTES]);
 
 /* vcpus_close() - may be NULL */
 void vcpus_close(struct vcpus *vcpus);

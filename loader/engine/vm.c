@@ -10,12 +10,14 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/bpf_util.h"
 #include "base/cgroup.h"
 #include "base/cgroup_member.h"
 #include "base/log.h"
 #include "base/pins.h"
 #include "base/sigbus.h"
 #include "direct_maps.h"
+#include "load/loader.h"
 #include "pinned_memory.h"
 #include "vm_limits.h"
 #include "vm_pages.h"
@@ -104,6 +106,19 @@ static int check_pinning(const struct vm_options *options)
 	return err;
 }
 
+static int open_loader(struct vm *vm)
+{
+	const struct load_terms terms = {
+		.queues = vm->options.queues,
+		.pid = getpid(),
+		.tgid = vm->options.bpf ? bpf_own_tgid() : 0,
+		.stats_fd = stats_memory_map(&vm->stats),
+		.cgroup_fd = vm->cgroup ? vm->cgroup->fd : -1,
+	};
+
+	return vm->options.bpf ? loader_open(&terms, &vm->loader) : 0;
+}
+
 int vm_create(const struct vm_options *options, const struct backend_options *backend,
 	      struct vm **ret_vm)
 {
@@ -129,6 +144,8 @@ int vm_create(const struct vm_options *options, const struct backend_options *ba
 	if (!err)
 		err = cgroup_member_open(vm->cgroup, &vm->member);
 	if (!err)
+		err = open_loader(vm);
+	if (!err)
 		err = check_pinning(options);
 	if (!err)
 		err = backend_open(backend, &vm->backend);
@@ -149,6 +166,7 @@ void vm_free(struct vm *vm)
 	for (uint32_t i = 0; i < vm->workers_started; i++)
 		worker_stop(&vm->workers[i]);
 	backend_close(&vm->backend);
+	loader_close(vm->loader);
 	pins_close(vm->pins);
 	stats_memory_close(&vm->stats);
 	cgroup_member_close(vm->member);
@@ -294,7 +312,7 @@ int vm_inflight_create(struct vm *vm, uint32_t queues, uint16_t size, uint64_t *
 	_cleanup_close_ int fd = -1;
 
 	if (vm->direct_asked && queues <= vm->options.queues) {
-		fd = direct_maps_new_inflight(vm->options.queues);
+		fd = direct_maps_new_inflight(vm->loader);
 		*ret_bytes = vm->options.queues * sizeof(struct inflight_largest);
 		if (fd >= 0)
 			return fd_steal(&fd);

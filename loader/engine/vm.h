@@ -20,6 +20,7 @@
 
 struct cgroup;
 struct cgroup_member;
+struct loader;
 struct pinned_memory;
 struct steer;
 struct vhost_user;
@@ -83,6 +84,7 @@ struct vm {
 	uint32_t pages_at;		   /* map.changes that they are of */
 	struct vm_share *share;		   /* likewise: until when the drive's time is limited */
 
+	struct loader *loader;	   /* of BPF, NULL without */
 	struct stats_memory stats; /* what the queues count in */
 	struct pins *pins;	   /* what bpftool finds, or NULL */
 	struct vhost_queue queues[VM_QUEUES_MAX];

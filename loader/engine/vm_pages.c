@@ -51,7 +51,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 
 void vm_pages_begin(struct vm *vm)
 {
-	int err = vm->pages ? guest_pages_open(vm->maps, &vm->pages->pages) : 0;
+	int err = vm->pages ? guest_pages_open(vm->loader, vm->maps, &vm->pages->pages) : 0;
 
 	if (err)
 		log_info("BPF copies requests from guest memory, as its pages cannot be found on "

@@ -128,9 +128,9 @@ static int restrict_files(const struct privileges *keep)
  * what its commands do; before 6.13 the poller's bpf_probe_write_user does; who hooks a module's
  * function looks through all BTF there is.
  */
-static bool wants_admin(const struct privileges *keep)
+static bool wants_admin(const struct privileges *keep, enum privileges_role role)
 {
-	return keep->passthrough || (keep->bpf && (keep->dispatch || !bpf_has_uptr()));
+	return role == PRIVILEGES_LOAD ? keep->dispatch || !bpf_has_uptr() : keep->passthrough;
 }
 
 static void cap_freep(cap_t *caps)
@@ -140,16 +140,16 @@ static void cap_freep(cap_t *caps)
 }
 
 /* Of those we have. */
-static int restrict_capabilities(const struct privileges *keep)
+static int restrict_capabilities(const struct privileges *keep, enum privileges_role role)
 {
 	const struct {
 		cap_value_t cap;
 		bool wanted;
 	} caps[] = {
-		{ CAP_BPF, keep->bpf },
-		{ CAP_PERFMON, keep->bpf },
-		{ CAP_IPC_LOCK, true },
-		{ CAP_SYS_ADMIN, wants_admin(keep) },
+		{ CAP_BPF, role == PRIVILEGES_LOAD },
+		{ CAP_PERFMON, role == PRIVILEGES_LOAD },
+		{ CAP_IPC_LOCK, role == PRIVILEGES_SERVE },
+		{ CAP_SYS_ADMIN, wants_admin(keep, role) },
 	};
 	_cleanup_(cap_freep) cap_t have = cap_get_proc(), kept = cap_init();
 	cap_flag_value_t is_set;
@@ -178,9 +178,9 @@ static void leave_network(void)
 		log_debug("no network namespace of its own: %m");
 }
 
-static int restrict_calls(const struct privileges *keep)
+static int restrict_calls(enum bpf_calls bpf)
 {
-	int err = syscall_filter_install(keep->bpf);
+	int err = syscall_filter_install(bpf);
 
 	if (err != -ENOSYS && err != -EINVAL)
 		return err;
@@ -189,21 +189,32 @@ static int restrict_calls(const struct privileges *keep)
 	return 0;
 }
 
-int privileges_drop(const struct privileges *keep)
+static int report(int err)
+{
+	if (err)
+		log_error("privileges cannot be given up: %s", strerror(-err));
+	return err;
+}
+
+int privileges_confine(const struct privileges *keep)
 {
 	int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 
 	leave_network();
 	if (!err)
 		err = restrict_files(keep);
+	return report(err);
+}
+
+int privileges_drop(const struct privileges *keep, enum privileges_role role)
+{
+	enum bpf_calls bpf = keep->bpf ? BPF_CALLS_USE : BPF_CALLS_NONE;
+	int err = restrict_capabilities(keep, role);
+
 	if (!err)
-		err = restrict_capabilities(keep);
-	if (!err)
-		err = restrict_calls(keep);
+		err = restrict_calls(role == PRIVILEGES_LOAD ? BPF_CALLS_LOAD : bpf);
 	has_bpf = keep->bpf || !has_seccomp;
-	if (err)
-		log_error("privileges cannot be given up: %s", strerror(-err));
-	return err;
+	return report(err);
 }
 
 const char *privileges_confinement(void)

@@ -12,6 +12,7 @@
 #include "engine/steer.h"
 #include "engine/vm_limits.h"
 #include "engine/vm_pages.h"
+#include "load/loader.h"
 #include "privileges.h"
 
 static uint32_t in_flight(const struct vhost_queue *queue)
@@ -142,6 +143,8 @@ struct json_object *status_json(struct vm *vm)
 	json_object_object_add(top, "disk", disk_json(vm));
 	json_object_object_add(top, "memory", memory_json(vm));
 	json_add_text(top, "confinement", privileges_confinement());
+	if (vm->loader)
+		json_add_number(top, "loader", (uint64_t)loader_pid(vm->loader));
 	add_cgroup(top, vm);
 	json_object_object_add(top, "limits", vm_limits_json(vm));
 	json_add_bool(top, "connected", vm->front);

@@ -123,6 +123,32 @@ static const struct sock_filter no_bpf[] = {
 	RETURN(ALLOW),
 };
 
+/* What takes a descriptor, and makes nothing that runs code of the caller's. Not BPF_OBJ_GET: other
+ * VMs' are pinned beside ours. */
+static const uint16_t uses[] = {
+	BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM,     BPF_MAP_DELETE_ELEM,
+	BPF_PROG_TEST_RUN,   BPF_OBJ_GET_INFO_BY_FD,  BPF_OBJ_PIN,
+	BPF_LINK_CREATE,     BPF_RAW_TRACEPOINT_OPEN, BPF_ITER_CREATE,
+};
+
+#define USES_CODE (5 + 2 * ARRAY_SIZE(uses))
+
+static size_t use_bpf(struct sock_filter code[USES_CODE])
+{
+	size_t count = 0;
+
+	code[count++] = (struct sock_filter)LOAD(nr);
+	code[count++] = (struct sock_filter)WHEN(SYS_bpf, 1);
+	code[count++] = (struct sock_filter)RETURN(ALLOW);
+	code[count++] = (struct sock_filter)LOAD(args[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		code[count++] = (struct sock_filter)UNLESS(uses[i], 1);
+		code[count++] = (struct sock_filter)RETURN(ALLOW);
+	}
+	code[count++] = (struct sock_filter)RETURN(REFUSE);
+	return count;
+}
+
 static int install(const struct sock_filter *code, size_t count, unsigned int flags)
 {
 	const struct sock_fprog program = {
@@ -136,9 +162,23 @@ static int install(const struct sock_filter *code, size_t count, unsigned int fl
 		       : 0;
 }
 
+static int install_bpf(enum bpf_calls bpf)
+{
+	struct sock_filter code[USES_CODE];
+
+	switch (bpf) {
+	case BPF_CALLS_NONE:
+		return install(no_bpf, ARRAY_SIZE(no_bpf), 0);
+	case BPF_CALLS_USE:
+		return install(code, use_bpf(code), 0);
+	default:
+		return 0;
+	}
+}
+
 #define TGKILL_PID (ARRAY_SIZE(head) + 2 * ARRAY_SIZE(allowed) + 2)
 
-int syscall_filter_install(bool bpf)
+int syscall_filter_install(enum bpf_calls bpf)
 {
 	struct sock_filter code[ARRAY_SIZE(head) + 2 * ARRAY_SIZE(allowed) + ARRAY_SIZE(tail)];
 	size_t count = 0;
@@ -154,7 +194,7 @@ int syscall_filter_install(bool bpf)
 		code[count++] = tail[i];
 	code[TGKILL_PID].k = (uint32_t)getpid();
 	err = install(quiet, ARRAY_SIZE(quiet), 0);
-	if (!err && !bpf)
-		err = install(no_bpf, ARRAY_SIZE(no_bpf), 0);
+	if (!err)
+		err = install_bpf(bpf);
 	return err ? err : install(code, count, SECCOMP_FILTER_FLAG_LOG);
 }

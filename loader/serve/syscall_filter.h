@@ -13,16 +13,20 @@
 #ifndef NVRING_SYSCALL_FILTER_H
 #define NVRING_SYSCALL_FILTER_H
 
-#include <stdbool.h>
+/* Of bpf(), whatever CAP_SYS_ADMIN would allow, which passthrough keeps. */
+enum bpf_calls {
+	BPF_CALLS_NONE,
+	BPF_CALLS_USE, /* maps, programs and links that another process loaded and handed over */
+	BPF_CALLS_LOAD,
+};
 
 /**
  * syscall_filter_install() - for this thread and those it starts, for good
- *
- * @bpf: BPF, too; else none, which CAP_SYS_ADMIN would allow, kept for passthrough
+ * @bpf: which calls of bpf()
  *
  * After PR_SET_NO_NEW_PRIVS. Return: 0; -ENOSYS or -EINVAL where the kernel has no seccomp, or
  * -errno.
  */
-int syscall_filter_install(bool bpf);
+int syscall_filter_install(enum bpf_calls bpf);
 
 #endif

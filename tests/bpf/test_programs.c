@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "direct.h"
 #include "probe.h"
+#include "dispatch_abi.h"
 #include "vcpu_layout.h"
 
 #include "bpf/direct.skel.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The trial of BPF's helpers (loader/engine/user_copy.h): what it says of this machine, and that it
+ * The trial of BPF's helpers (loader/load/user_copy.h): what it says of this machine, and that it
  * sees copies in pieces when there are.
  */
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "engine/user_copy.h"
+#include "load/user_copy.h"
 
 static void try(bool write)
 {

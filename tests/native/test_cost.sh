@@ -18,11 +18,14 @@ fi
 was=$(cat $clock)
 trap 'echo "$was" >$clock; daemon_gone; rm -rf "$dir"' EXIT
 
-# spent [PATTERN]: "RUNS NS" so far, of the daemon's programs, and of the hook that it shares
+# spent [PATTERN]: "RUNS NS" so far, of the daemon's programs, and of the hook that it shares, which the
+# process that loads them has open
 spent() {
 	local id
 
-	for id in $(sed -n 's/^prog_id:[[:space:]]*//p' /proc/"$daemon_pid"/fdinfo/* | sort -un); do
+	for id in $(for pid in "$daemon_pid" $(pgrep -P "$daemon_pid"); do
+		sed -n 's/^prog_id:[[:space:]]*//p' /proc/"$pid"/fdinfo/*
+	done | sort -un); do
 		"$bpftool" -j prog show id "$id"
 	done | jq -rs --arg name "^(${1:-.*})\$" 'map(select(.name // "" | test($name))) |
 		"\(map(.run_cnt // 0) | add // 0) \(map(.run_time_ns // 0) | add // 0)"'

@@ -75,13 +75,12 @@ commands() {
 	check "and nothing is left" test -z "$(ls "$run/vm")$(vm_pids)"
 }
 
-# given_up PID: no capabilities but BPF, PERFMON, IPC_LOCK and, on older kernels, SYS_ADMIN; and
-# system calls are filtered
+# given_up PID: no capabilities but IPC_LOCK, and system calls are filtered
 given_up() {
 	local have
 
 	have=$(awk '/CapPrm/ { print $2 }' "/proc/$1/status")
-	[ $((0x$have & ~0xc000204000)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$1/status" &&
+	[ $((0x$have & ~0x4000)) = 0 ] && grep -q 'NoNewPrivs:.1' "/proc/$1/status" &&
 		grep -q 'Seccomp:.2' "/proc/$1/status"
 }
 
@@ -186,7 +185,7 @@ manager_dies() {
 	manager_end
 	ok $? "SIGTERM ends the manager"
 	check "and no VM" test "$(vm_pids | wc -l)" = 7
-	kill -KILL "$(pgrep -f -- "--control=$run/vm/v1/")"
+	kill -KILL "$(pgrep -f -- "^nvring serve .*--control=$run/vm/v1/")"
 	manager_start
 	await all_serving 7
 	ok $? "one that died meanwhile is started again"

@@ -119,7 +119,14 @@ load e 5
 soon test -e $pins/hub_link
 kill -KILL "${pid[e]}" "${load[e]}"
 wait "${pid[e]}" "${load[e]}" 2>/dev/null
-check "a killed one leaves it" test -e $pins/hub_link
+check "a killed one leaves nothing: what loaded for it goes, too" soon hooked 0
+check "nor pinned" test "$(test -e $pins/hub_link && echo yes)" = "$had"
+serve e
+load e 5
+soon test -e $pins/hub_link
+kill -KILL $(pgrep -P "${pid[e]}") "${pid[e]}" "${load[e]}"
+wait "${pid[e]}" "${load[e]}" 2>/dev/null
+check "a killed one leaves the hook when that is killed, too" test -e $pins/hub_link
 serve f
 check "until the next one starts" test "$(test -e $pins/hub_link && echo yes)" = "$had"
 kill -TERM "${pid[f]}"

@@ -13,6 +13,7 @@
 
 #include "engine/direct_maps.h"
 #include "engine/guest_pages.h"
+#include "load/objects.h"
 #include "plain_layout.h"
 #include "request_probe.h"
 
@@ -26,6 +27,7 @@
 
 struct kernel {
 	struct guest *guest;
+	struct loader *loader;
 	struct direct_maps *maps;
 	struct guest_pages *pages;
 	struct request_bpf *skeleton;
@@ -38,14 +40,20 @@ struct kernel {
 
 static int load(struct kernel *kernel)
 {
-	int err = direct_maps_open(1, &kernel->maps);
+	const struct load_terms terms = {
+		.queues = 1, .pid = getpid(), .stats_fd = -1, .cgroup_fd = -1
+	};
+	char why[WHY_BYTES];
+	int err = loader_open(&terms, &kernel->loader);
 
+	if (!err)
+		err = direct_maps_open(kernel->loader, 1, &kernel->maps, why);
 	if (err)
 		return err;
 	kernel->skeleton = request_bpf__open();
 	if (!kernel->skeleton)
 		return -errno;
-	err = direct_maps_share(kernel->maps, kernel->skeleton->obj);
+	err = objects_share(loader_objects(kernel->loader), kernel->skeleton->obj);
 	if (!err)
 		err = request_bpf__load(kernel->skeleton);
 	if (err)
@@ -137,6 +145,7 @@ static int teardown(void **state)
 		munmap(kernel->probe, sizeof(*kernel->probe));
 	request_bpf__destroy(kernel->skeleton);
 	direct_maps_close(kernel->maps);
+	loader_close(kernel->loader);
 	guest_free(kernel->guest);
 	free(kernel);
 	return 0;
@@ -225,7 +234,7 @@ static void copied(void **state)
 
 static void pages_open(struct kernel *kernel)
 {
-	assert_int_equal(guest_pages_open(kernel->maps, &kernel->pages), 0);
+	assert_int_equal(guest_pages_open(kernel->loader, kernel->maps, &kernel->pages), 0);
 	assert_int_equal(guest_pages_count(kernel->pages), 0);
 }
 

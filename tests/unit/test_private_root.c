@@ -163,7 +163,7 @@ static void try_all(void)
 	bool has_ring = !io_uring_queue_init(4, &ring, 0);
 
 	look(before, has_ring ? &ring : NULL);
-	if (privileges_drop(&keep))
+	if (privileges_confine(&keep) || privileges_drop(&keep, PRIVILEGES_SERVE))
 		_exit(1);
 	look(after, has_ring ? &ring : NULL);
 	after->text_ok = strstr(privileges_confinement(), ", private root");
@@ -205,7 +205,7 @@ static void serve(int orders)
 	struct privileges keep = keeping();
 	char order[2] = "";
 
-	if (privileges_drop(&keep))
+	if (privileges_confine(&keep) || privileges_drop(&keep, PRIVILEGES_SERVE))
 		_exit(1);
 	while (read(orders, order, 1) == 1)
 		unix_socket_tell(host.notify, order);

@@ -24,6 +24,8 @@
 
 static struct privileges keep = { .bpf = true, .socket_dir = -1, .control_dir = -1 };
 
+static enum privileges_role role = PRIVILEGES_SERVE;
+
 /* Bits of a child's exit status. */
 #define REFUSED 1
 #define ALLOWED 2
@@ -36,7 +38,9 @@ static int in_child(bool (*act)(void))
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(privileges_drop(&keep) ? BROKEN : act() ? ALLOWED : REFUSED);
+		_exit(privileges_confine(&keep) || privileges_drop(&keep, role) ? BROKEN
+		      : act()							? ALLOWED
+										: REFUSED);
 	waitpid(pid, &status, 0);
 	if (WIFSIGNALED(status))
 		return WTERMSIG(status) == SIGABRT ? ABORTED : BROKEN;
@@ -253,6 +257,36 @@ static bool calls_bpf(void)
 	       bpf_prog_get_next_id(0, &(__u32){ 0 }) >= 0 || errno != EPERM;
 }
 
+static bool has_seccomp(void)
+{
+	return !prctl(PR_GET_SECCOMP) || errno != EINVAL;
+}
+
+static int given = -1; /* a map */
+
+static bool uses_what_was_given(void)
+{
+	__u32 key = 0, value = 7;
+
+	return !bpf_map_update_elem(given, &key, &value, BPF_ANY) &&
+	       !bpf_map_lookup_elem(given, &key, &value) && value == 7;
+}
+
+/* A map, a program or types, or opens what somebody pinned. */
+static bool makes_bpf(void)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	bool made = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ours", 4, 4, 1, NULL) >= 0;
+
+	made |= bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "ours", "GPL", program, 2, NULL) >= 0;
+	made |= bpf_btf_load("", 0, NULL) >= 0 || errno != (made ? EINVAL : EPERM);
+	made |= bpf_obj_get("/sys/fs/bpf/nvring/no such thing") >= 0 || errno == ENOENT;
+	return made;
+}
+
 static void test_files(void **state)
 {
 	(void)state;
@@ -280,8 +314,36 @@ static void test_capabilities(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(has_capability), REFUSED);
+	assert_int_equal(in_child(has_bpf), REFUSED);
+	role = PRIVILEGES_LOAD;
+	assert_int_equal(in_child(has_capability), REFUSED);
 	if (!geteuid() && has_bpf())
 		assert_int_equal(in_child(has_bpf), ALLOWED);
+	role = PRIVILEGES_SERVE;
+}
+
+/* Who serves uses what another process made, and makes nothing itself, whatever passthrough keeps;
+ * who loads makes it. */
+static void test_with_bpf(void **state)
+{
+	(void)state;
+	if (!has_seccomp())
+		skip();
+	given = bpf_map_create(BPF_MAP_TYPE_ARRAY, "given", 4, 4, 1, NULL);
+	if (given < 0) {
+		print_message("the kernel allows no map here\n");
+		skip();
+	}
+	assert_int_equal(in_child(uses_what_was_given), ALLOWED);
+	assert_int_equal(in_child(makes_bpf), REFUSED);
+	keep.passthrough = true;
+	assert_int_equal(in_child(uses_what_was_given), ALLOWED);
+	assert_int_equal(in_child(makes_bpf), REFUSED);
+	keep.passthrough = false;
+	role = PRIVILEGES_LOAD;
+	assert_int_equal(in_child(makes_bpf), ALLOWED);
+	role = PRIVILEGES_SERVE;
+	close(given);
 }
 
 /* Not even with what passthrough keeps, which stands for BPF's capabilities, too. */
@@ -296,11 +358,6 @@ static void test_without_bpf(void **state)
 	assert_int_equal(in_child(calls_bpf), REFUSED);
 	keep.passthrough = false;
 	keep.bpf = true;
-}
-
-static bool has_seccomp(void)
-{
-	return !prctl(PR_GET_SECCOMP) || errno != EINVAL;
 }
 
 static void test_calls(void **state)
@@ -355,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_files),	      cmocka_unit_test(test_what_serving_needs),
 		cmocka_unit_test(test_capabilities),  cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_administrator), cmocka_unit_test(test_without_bpf),
+		cmocka_unit_test(test_with_bpf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,16 +92,16 @@ time_is_charged() {
 memory_is_charged() {
 	local ours all least most
 
-	check "$engine: all its tasks are counted" test "$(cat "$own/pids.current")" = \
-		"$(ls /proc/"$(vm "$engine" .pid)"/task | wc -l)"
+	check "$engine: all its tasks are counted, and what loads BPF for it" test \
+		"$(cat "$own/pids.current")" = $(($(ls /proc/"$(vm "$engine" .pid)"/task | wc -l) + 1))
 	ok $(($(counted kernel "$own/memory.stat") < 65536)) "$engine: its memory is charged: $(
 		cat "$own/memory.current") bytes, of the kernel's $(counted kernel "$own/memory.stat")"
 	ours=$(counted shmem "$own/memory.stat") all=$(counted shmem "$vm/memory.stat")
-	if [ "$engine" = worker ]; then # pinned at once
-		least=$guest_bytes most=$all
-	else
-		least=1 most=$((all / 2))
-	fi
+	case $engine in
+	worker) least=$guest_bytes most=$all ;; # pinned at once
+	loop) least=1 most=$((all / 2)) ;;      # the vrings, before the guest comes to them
+	poller) least=0 most=$((all / 2)) ;;    # whoever comes first
+	esac
 	ok $((ours < least || ours > most)) \
 		"$engine: the guest's memory is charged to the VM: $all bytes, $ours to us who touched these first"
 	ok $(($(counted shmem "$home/memory.stat") - home_shmem > 262144)) \

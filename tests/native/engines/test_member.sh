@@ -43,10 +43,10 @@ served_in() {
 
 # tasks_in VM PATH: all threads of its process are there
 tasks_in() {
-	local pid elsewhere
+	local pid one elsewhere
 
 	pid=$(vm "$1" .pid)
-	elsewhere=$(sed -n 's/^0:://p' /proc/"$pid"/task/*/cgroup | grep -cvx -- "$2")
+	elsewhere=$(for one in "$pid" $(pgrep -P "$pid"); do sed -n "s/^0:://p" /proc/"$one"/task/*/cgroup; done | grep -cvx -- "$2")
 	[ "$elsewhere" = 0 ] && [ -d "/proc/$pid" ]
 }
 
@@ -77,7 +77,7 @@ frozen() { grep -qx "frozen $1" "$cgroup/cgroup.events"; }
 
 there() {
 	await more_requests a 0
-	check "all its threads are in the VM's cgroup" tasks_in a "$name/nvring"
+	check "all its threads are in the VM's cgroup, and what loads BPF for it" tasks_in a "$name/nvring"
 	check "status says so" says "^cgroup $name; process in $name/nvring\$" nv status a
 	[ "$engine" != poller ] || check "the poller's among them" \
 		grep -q iou-sqp /proc/"$(vm a .pid)"/task/*/comm

@@ -24,6 +24,7 @@
 #define PIN_LINK     PINS_BASE "/hub_link"
 
 struct hub {
+	pid_t pid; /* of the process whose completions it is for */
 	int lock_fd, programs_fd, slots_fd, owners_fd, link_fd, pidfd;
 	uint32_t slot;
 	bool joined;
@@ -120,7 +121,7 @@ static void free_slot(const struct hub *hub, uint32_t slot)
 
 static int take_slot(struct hub *hub)
 {
-	const struct hub_owner self = { .pid = (uint32_t)getpid(),
+	const struct hub_owner self = { .pid = (uint32_t)hub->pid,
 					.pid_namespace = pid_namespace() };
 	struct hub_owner owner;
 
@@ -155,7 +156,7 @@ static int join(struct hub *hub, int program_fd)
 	if (err)
 		return err;
 	hub->joined = true;
-	hub->pidfd = pidfd_open(getpid(), 0);
+	hub->pidfd = pidfd_open(hub->pid, 0);
 	if (hub->pidfd < 0 ||
 	    bpf_map_update_elem(hub->programs_fd, &hub->slot, &program_fd, BPF_ANY) ||
 	    bpf_map_update_elem(hub->slots_fd, &hub->pidfd, &hub->slot, BPF_ANY))
@@ -200,18 +201,18 @@ static void close_all(struct hub *hub)
 	free(hub);
 }
 
-static struct hub *new_hub(void)
+static struct hub *new_hub(pid_t pid)
 {
 	struct hub *hub = malloc(sizeof(*hub));
 
 	if (hub)
-		*hub = (struct hub){ -1, -1, -1, -1, -1, -1, 0, false };
+		*hub = (struct hub){ pid, -1, -1, -1, -1, -1, -1, 0, false };
 	return hub;
 }
 
-int hub_join(int program_fd, struct hub **ret_hub)
+int hub_join(pid_t pid, int program_fd, struct hub **ret_hub)
 {
-	struct hub *hub = new_hub();
+	struct hub *hub = new_hub(pid);
 	int err;
 
 	if (!hub)
@@ -237,7 +238,7 @@ void hub_leave(struct hub *hub)
 
 void hub_sweep(void)
 {
-	struct hub *hub = new_hub();
+	struct hub *hub = new_hub(getpid());
 
 	if (!hub)
 		return;

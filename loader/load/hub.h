@@ -7,17 +7,20 @@
 #ifndef NVRING_LOADER_HUB_H
 #define NVRING_LOADER_HUB_H
 
+#include <sys/types.h>
+
 struct hub;
 
 /**
- * hub_join() - have a program run for this process's completions
+ * hub_join() - have a program run for a process's completions
+ * @pid: the process
  * @program_fd: for tp_btf/io_uring_complete; a process has one at a time
  * @ret_hub: set; free with hub_leave()
  *
  * Return: 0 or -errno, where there is no bpffs, it is not ours to change, or the kernel is Linux 7
  * or newer; attach the program by itself then.
  */
-int hub_join(int program_fd, struct hub **ret_hub);
+int hub_join(pid_t pid, int program_fd, struct hub **ret_hub);
 
 /* hub_sweep() - remove the hook when all who shared it were killed */
 void hub_sweep(void);
