@@ -7,8 +7,8 @@
 #include "load/loader.h"
 #include "vm.h"
 
-#define ATTACH_STRUCT_OPS ((enum bpf_attach_type)44) /* BPF_STRUCT_OPS, in linux/bpf.h since 6.4 \
-						      */
+/* linux/bpf.h has it since Linux 6.4. */
+#define ATTACH_STRUCT_OPS ((enum bpf_attach_type)44) /* BPF_STRUCT_OPS */
 
 struct loop_program {
 	struct loader *loader;

@@ -115,7 +115,7 @@ static int answer(int to, int err, const struct load_reply *reply)
 static void serve(int socket, struct objects *objects)
 {
 	int fds[LOAD_FDS_MAX], count, err = 0;
-	struct question question;
+	struct question question = { 0 };
 	struct load_reply reply;
 
 	while (!err) {
@@ -192,7 +192,7 @@ int loader_open(const struct load_terms *terms, struct loader **ret_loader)
 static int await_begin(int socket)
 {
 	int fds[LOAD_FDS_MAX], err;
-	struct answer begun;
+	struct answer begun = { 0 };
 
 	err = receive_one(socket, &begun, sizeof(begun), fds);
 	if (err < 0)
@@ -238,8 +238,8 @@ static int ask_apart(const struct loader *loader, enum load_what what, uint32_t 
 		     struct load_reply *ret_reply)
 {
 	const struct question question = { .what = what, .argument = argument };
-	int fds[LOAD_FDS_MAX], count, next = 0;
-	struct answer answer;
+	int fds[LOAD_FDS_MAX] = { 0 }, count, next = 0;
+	struct answer answer = { 0 };
 	int err = send_one(loader->socket, &question, sizeof(question), NULL, 0);
 
 	count = err ? err : receive_one(loader->socket, &answer, sizeof(answer), fds);

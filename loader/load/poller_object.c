@@ -141,17 +141,24 @@ static int open_object(struct objects *objects, char ret_why[WHY_BYTES])
 
 static int hand(const struct poller_object *object, struct load_reply *reply)
 {
+	static const struct {
+		uint32_t index;
+		const char *map;
+	} maps[] = {
+		{ LOAD_POLLER_RINGS, "nvr_rings" },
+		{ LOAD_POLLER_VRINGS, "nvr_vrings" },
+		{ LOAD_POLLER_SHADOWS, "nvr_shadows" },
+	};
 	int err = objects_hand(reply, LOAD_POLLER_PROGRAM, bpf_program__fd(object->program));
 
-	if (!err)
-		err = objects_hand(reply, LOAD_POLLER_RINGS,
-				   bpf_object__find_map_fd_by_name(object->object, "nvr_rings"));
-	if (err)
-		return err;
-	return object->pages ? objects_hand(reply, LOAD_POLLER_VRINGS,
-					    bpf_map__fd(object->pages->maps.nvr_vrings))
-			     : objects_hand(reply, LOAD_POLLER_SHADOWS,
-					    bpf_map__fd(object->helpers->maps.nvr_shadows));
+	/* A form has no maps of the other. */
+	for (size_t i = 0; i < ARRAY_SIZE(maps) && !err; i++) {
+		int fd = bpf_object__find_map_fd_by_name(object->object, maps[i].map);
+
+		if (fd >= 0)
+			err = objects_hand(reply, maps[i].index, fd);
+	}
+	return err;
 }
 
 int objects_poller(struct objects *objects, uint32_t argument, struct load_reply *reply)
