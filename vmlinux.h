@@ -53,6 +53,7 @@ struct super_block;
 struct task_struct;
 struct timespec64;
 struct upid;
+struct vm_area_struct;
 
 /* vmlinux 6.12.95+deb12-amd64 */
 typedef __kernel_pid_t pid_t;
@@ -156,9 +157,15 @@ struct path {
 
 /* vmlinux 6.12.95+deb12-amd64 */
 struct file {
+	struct address_space *f_mapping;
 	void *private_data;
 	struct inode *f_inode;
 	struct path f_path;
+} __attribute__((preserve_access_index));
+
+/* vmlinux 6.12.95+deb12-amd64 */
+struct vm_area_struct {
+	struct file *vm_file;
 } __attribute__((preserve_access_index));
 
 /* vmlinux 6.12.95+deb12-amd64 */

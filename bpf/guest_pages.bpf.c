@@ -22,6 +22,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define FILE_NOT      3ULL /* bits of a folio's mapping: it is no file (PAGE_MAPPING_FLAGS) */
 #define HEAD_MASKS    0xffffff0000000000ULL /* above all struct pages (x86-64's vmemmap) */
 #define TRY_PAIRS     (GUEST_PAGE / 16)
+#define PAGE_BYTES_OF (1U << (PAGE_SHIFT - PAGE_SHIFT_TO)) /* of a struct page */
 
 static __always_inline __u64 word(__u64 address)
 {
@@ -37,10 +38,11 @@ static __always_inline struct io_ring_ctx *ring_of(__u32 fd)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct file *file;
 
+	if (fd >= BPF_CORE_READ(task, files, fdt, max_fds))
+		return (void *)0;
 	/* One of another kind would have something else where a ring has its buffers. */
 	file = (void *)word((__u64)BPF_CORE_READ(task, files, fdt, fd) + fd * sizeof(void *));
-	if (!file || fd >= BPF_CORE_READ(task, files, fdt, max_fds) ||
-	    !anon_file(file, RING_FILE, sizeof(RING_FILE)))
+	if (!file || !anon_file(file, RING_FILE, sizeof(RING_FILE)))
 		return (void *)0;
 	return BPF_CORE_READ(file, private_data);
 }
@@ -110,23 +112,46 @@ static __always_inline __u64 folio_of(__u64 page, __u32 offset)
 	return head >= HEAD_MASKS ? page & head : head - 1;
 }
 
-/* A slot has the page that is registered for it from now on, if it is a page of a file. */
+static long note_file(struct task_struct *task, struct vm_area_struct *vma, __u64 *ret_file)
+{
+	(void)task;
+	*ret_file = (__u64)BPF_CORE_READ(vma, vm_file, f_mapping);
+	return 0;
+}
+
+/* The file that the calling process has mapped at @hva, as a folio names it; 0: none. */
+static __always_inline __u64 mapped_file(__u64 hva)
+{
+	__u64 file = 0;
+
+	bpf_find_vma(bpf_get_current_task_btf(), hva, note_file, &file, 0);
+	return file;
+}
+
+/*
+ * A slot has the page that is registered for it from now on, if it is a page of the file that the
+ * process has mapped there: nothing else is read in place, whatever is registered, or changes while
+ * we look. A place has its address last, and none before, so that it is never another page's.
+ */
 static __always_inline void look_up(const struct io_mapped_ubuf *buffer, __u64 direct, __u32 head,
 				    struct guest_page *slot, struct guest_place *place)
 {
 	const struct bio_vec *first =
 		(void *)buffer + bpf_core_field_offset(struct io_mapped_ubuf, bvec);
-	__u64 page = (__u64)BPF_CORE_READ(first, bv_page);
+	__u64 page = (__u64)BPF_CORE_READ(first, bv_page), hva = load_once(&slot->pinned);
+	__u64 file_at = folio_of(page, head) + bpf_core_field_offset(struct folio, mapping);
+	__u64 file = mapped_file(hva);
 
-	if (BPF_CORE_READ(buffer, ubuf) != slot->pinned || BPF_CORE_READ(buffer, nr_bvecs) != 1 ||
-	    BPF_CORE_READ(first, bv_offset) || BPF_CORE_READ(first, bv_len) != GUEST_PAGE)
-		return;
-	place->file_at = folio_of(page, head) + bpf_core_field_offset(struct folio, mapping);
-	place->file = word(place->file_at);
-	place->address = (page << PAGE_SHIFT_TO) + direct;
+	store_once(&place->address, 0);
 	slot->used = 1;
-	if (place->file && !(place->file & FILE_NOT))
-		store_release(&slot->hva, slot->pinned);
+	if (BPF_CORE_READ(buffer, ubuf) != hva || BPF_CORE_READ(buffer, nr_bvecs) != 1 ||
+	    BPF_CORE_READ(first, bv_offset) || BPF_CORE_READ(first, bv_len) != GUEST_PAGE ||
+	    page % PAGE_BYTES_OF || !file || file & FILE_NOT || word(file_at) != file)
+		return;
+	store_release(&place->file_at, file_at);
+	store_release(&place->file, file);
+	store_release(&place->address, (page << PAGE_SHIFT_TO) + direct);
+	store_release(&slot->hva, hva);
 }
 
 /* 0, or -EOPNOTSUPP where pages cannot be found by the way we know */
@@ -141,7 +166,7 @@ int nvr_find_pages(struct guest_pages_args *args)
 	if (!ring)
 		return -EBADF;
 	if (sizeof(struct bio_vec) != bpf_core_type_size(struct bio_vec) ||
-	    bpf_core_type_size(struct page) != 1U << (PAGE_SHIFT - PAGE_SHIFT_TO))
+	    bpf_core_type_size(struct page) != PAGE_BYTES_OF)
 		return -EOPNOTSUPP;
 	nvr_for(i, 0, GUEST_PAGES) {
 		struct guest_place *place = bpf_map_lookup_elem(&nvr_guest_places, &i);

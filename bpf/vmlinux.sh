@@ -36,7 +36,8 @@ wanted() {
 		6.12 vmlinux struct qstr name
 		6.12 vmlinux struct dentry d_name
 		6.12 vmlinux struct path dentry
-		6.12 vmlinux struct file private_data f_inode f_path
+		6.12 vmlinux struct file f_mapping private_data f_inode f_path
+		6.12 vmlinux struct vm_area_struct vm_file
 		6.12 vmlinux struct seq_file
 		6.12 vmlinux struct bpf_iter_meta seq
 		6.12 vmlinux struct bpf_iter__task_file meta task file

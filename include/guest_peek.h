@@ -34,7 +34,8 @@ struct guest_page {
 };
 
 /* The kernel's side of a slot, which is BPF's own: what loads from the kernel's addresses does not
- * take them from the process that faces the guest. */
+ * take them from the process that faces the guest. The page is one of a file that this has mapped.
+ */
 struct guest_place {
 	__u64 address; /* where the kernel has the page */
 	__u64 file_at; /* kernel address where its folio tells the file that it is a page of */

@@ -388,6 +388,44 @@ static void in_every_page(void **state)
 	every_page(kernel);
 }
 
+/* What a process that was taken over would do: say that the pages of the table and of the header
+ * were found; or that they were not. */
+static void forge(struct kernel *kernel, const struct layout *layout, bool found)
+{
+	const uint64_t guest[] = { GUEST_TABLE, le64_to_cpu(layout->table[0].addr) };
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t hva = (uintptr_t)guest_hva(kernel->guest, guest[i]);
+
+		kernel->maps->pages[guest_page_slot(hva)].hva =
+			found ? hva & -(uint64_t)GUEST_PAGE : 0;
+	}
+}
+
+/* Where the kernel has a page is not the process's to say, nor which pages are read in place. */
+static void not_by_forged_slots(void **state)
+{
+	struct kernel *kernel = *state;
+	struct layout layout;
+
+	if (refused(kernel))
+		skip();
+	pages_open(kernel);
+	layout = layout_at(kernel, GUEST_TABLE, 5);
+	forge(kernel, &layout, true);
+	assert_int_equal(parse_in_place(kernel, &layout), 0);
+	forge(kernel, &layout, false);
+	/* Guest memory that is no file's: the ring has its pages, and still they are not read. */
+	assert_true(mmap(kernel->ram, RAM_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == kernel->ram);
+	layout = layout_at(kernel, GUEST_TABLE, 5);
+	finds(kernel, &layout, 5);
+	guest_pages_step(kernel->pages);
+	assert_int_equal(guest_pages_count(kernel->pages), 0);
+	forge(kernel, &layout, true);
+	assert_int_equal(parse_in_place(kernel, &layout), 0);
+}
+
 static void huge_pages_given_back(void **state)
 {
 	struct kernel *kernel = *state;
@@ -420,6 +458,7 @@ int main(void)
 		TEST(pages_share_slots),
 		TEST(pages_given_back),
 		TEST(in_every_page),
+		TEST(not_by_forged_slots),
 		cmocka_unit_test_setup_teardown(huge_pages_given_back, setup_huge, teardown),
 	};
 
