@@ -457,8 +457,8 @@ int main(void)
 		TEST(only_what_lies_in_one_page),
 		TEST(pages_share_slots),
 		TEST(pages_given_back),
-		TEST(in_every_page),
 		TEST(not_by_forged_slots),
+		TEST(in_every_page),
 		cmocka_unit_test_setup_teardown(huge_pages_given_back, setup_huge, teardown),
 	};
 
