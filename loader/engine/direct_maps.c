@@ -43,17 +43,14 @@ int direct_maps_open(struct loader *loader, uint32_t queue_count, struct direct_
 	struct load_reply reply;
 	int err = loader_ask(loader, LOAD_DIRECT, 0, &reply);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	maps = calloc(1, sizeof(*maps));
 	if (!maps) {
 		load_reply_close(&reply);
 		return why_refuse(ret_why, -ENOMEM, "BPF maps");
 	}
-	for (uint32_t i = 0; i < LOAD_DIRECT_COUNT; i++)
-		maps->fd[i] = load_reply_take(&reply, i);
+	load_reply_take_all(&reply, maps->fd, LOAD_DIRECT_COUNT);
 	maps->queue_count = queue_count;
 	maps->queues_bytes = pages(queue_count * sizeof(struct direct_queue));
 	maps->vm_bytes = pages(sizeof(struct direct_vm));

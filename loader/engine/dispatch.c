@@ -39,18 +39,15 @@ int dispatch_open(struct vm *vm, struct dispatch **ret_dispatch, char ret_why[WH
 	struct load_reply reply;
 	int err = loader_ask(vm->loader, LOAD_DISPATCH, 0, &reply);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	dispatch = calloc(1, sizeof(*dispatch));
 	if (!dispatch) {
 		load_reply_close(&reply);
 		return why_refuse(ret_why, -ENOMEM, "vCPU dispatch");
 	}
 	memset(dispatch->doorbell, -1, sizeof(dispatch->doorbell));
-	for (uint32_t i = 0; i < LOAD_DISPATCH_COUNT; i++)
-		dispatch->fd[i] = load_reply_take(&reply, i);
+	load_reply_take_all(&reply, dispatch->fd, LOAD_DISPATCH_COUNT);
 	err = open_front(dispatch);
 	if (err) {
 		dispatch_close(dispatch);

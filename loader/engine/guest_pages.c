@@ -10,9 +10,9 @@
 #include "direct_maps.h"
 
 struct guest_pages {
-	struct guest_page *slot; /* [GUEST_PAGES], the map's memory */
-	int find_fd, try_fd;	 /* programs, -1 before */
-	struct io_uring ring;	 /* serves nothing: a slot's page is its buffer of this index */
+	struct guest_page *slot;  /* [GUEST_PAGES], the map's memory */
+	int fd[LOAD_PAGES_COUNT]; /* programs, by enum load_pages_fd; -1 before */
+	struct io_uring ring;	  /* serves nothing: a slot's page is its buffer of this index */
 	bool ring_opened;
 	struct guest_pages_args args;
 };
@@ -78,7 +78,7 @@ uint32_t guest_pages_step(struct guest_pages *pages)
 		pinned++;
 		came += !had;
 	}
-	if (pinned && run(pages, pages->find_fd))
+	if (pinned && run(pages, pages->fd[LOAD_PAGES_FIND]))
 		return 0;
 	return came;
 }
@@ -112,10 +112,10 @@ static int try_page(struct guest_pages *pages, uint64_t *words, int file)
 	pages->args.try_hva = hva;
 	pages->slot[guest_page_slot(hva)].wanted = hva;
 	guest_pages_step(pages);
-	err = run(pages, pages->try_fd);
+	err = run(pages, pages->fd[LOAD_PAGES_TRY]);
 	if (!err && ftruncate(file, 0))
 		err = -errno;
-	if (!err && run(pages, pages->try_fd) != -EINVAL)
+	if (!err && run(pages, pages->fd[LOAD_PAGES_TRY]) != -EINVAL)
 		err = -EOPNOTSUPP;
 	guest_pages_forget(pages);
 	return err;
@@ -142,8 +142,7 @@ static int load(struct guest_pages *pages, struct loader *loader)
 	struct load_reply reply;
 	int err = loader_ask(loader, LOAD_PAGES, 0, &reply);
 
-	pages->find_fd = load_reply_take(&reply, LOAD_PAGES_FIND);
-	pages->try_fd = load_reply_take(&reply, LOAD_PAGES_TRY);
+	load_reply_take_all(&reply, pages->fd, LOAD_PAGES_COUNT);
 	return err;
 }
 
@@ -166,7 +165,7 @@ int guest_pages_open(struct loader *loader, struct direct_maps *maps,
 	if (!pages)
 		return -ENOMEM;
 	pages->slot = maps->pages;
-	pages->find_fd = pages->try_fd = -1;
+	memset(pages->fd, -1, sizeof(pages->fd));
 	err = open_ring(pages);
 	pages->args.ring_fd = (uint32_t)pages->ring.ring_fd;
 	if (!err)
@@ -189,7 +188,7 @@ void guest_pages_close(struct guest_pages *pages)
 		guest_pages_forget(pages); /* at once; the ring's own end may come later */
 		io_uring_queue_exit(&pages->ring);
 	}
-	fd_close(pages->find_fd);
-	fd_close(pages->try_fd);
+	for (uint32_t i = 0; i < LOAD_PAGES_COUNT; i++)
+		fd_close(pages->fd[i]);
 	free(pages);
 }

@@ -23,10 +23,8 @@ int loop_program_open(const struct vm *vm, struct loop_program **ret_program,
 	struct load_reply reply;
 	int err = loader_ask(vm->loader, LOAD_LOOP, 0, &reply);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	program = calloc(1, sizeof(*program));
 	if (!program) {
 		load_reply_close(&reply);

@@ -17,13 +17,10 @@ int poller_program_open(const struct vm *vm, struct poller_program *ret_program,
 	struct load_reply reply;
 	int err = loader_ask(vm->loader, LOAD_POLLER, 0, &reply);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	*ret_program = (struct poller_program){ .loader = vm->loader, .link_fd = -1 };
-	for (uint32_t i = 0; i < LOAD_POLLER_COUNT; i++)
-		ret_program->fd[i] = load_reply_take(&reply, i);
+	load_reply_take_all(&reply, ret_program->fd, LOAD_POLLER_COUNT);
 	ret_program->pins = vm->pins;
 	pins_add(vm->pins, ret_program->fd[LOAD_POLLER_PROGRAM], PIN_PROGRAM);
 	log_debug("poller: the vring is reached by %s",

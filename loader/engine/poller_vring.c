@@ -54,10 +54,8 @@ static int make_map(struct poller_vrings *vrings, uint32_t index, char ret_why[W
 	int err = loader_ask(program->loader, LOAD_POLLER_VRING, index, &reply);
 	_cleanup_close_ int fd = load_reply_take(&reply, 0);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	if (bpf_map_update_elem(program->fd[LOAD_POLLER_VRINGS], &index, &fd, BPF_ANY))
 		return why_refuse(ret_why, -errno, "map of the vring's pages");
 	vrings->map_fd[index] = fd_steal(&fd);

@@ -16,10 +16,8 @@ int vcpus_open(struct loader *loader, pid_t pid, struct pins *pins, struct vcpus
 	struct load_reply reply;
 	int err = loader_ask(loader, LOAD_VCPUS, (uint32_t)pid, &reply);
 
-	if (err) {
-		memcpy(ret_why, reply.why, WHY_BYTES);
-		return err;
-	}
+	if (err)
+		return load_reply_refuse(&reply, err, ret_why);
 	vcpus = calloc(1, sizeof(*vcpus));
 	if (!vcpus) {
 		load_reply_close(&reply);

@@ -67,6 +67,14 @@ static int hand(const struct bpf_object *object, struct load_reply *reply)
 	return err;
 }
 
+/* The same for both forms, once their own variables are set. */
+static int make(struct objects *objects, struct bpf_object *object, struct load_reply *reply)
+{
+	int err = load(objects, object);
+
+	return err ? err : hand(object, reply);
+}
+
 static int make_pages(struct objects *objects, struct load_reply *reply)
 {
 	struct dispatch_bpf *skeleton = dispatch_bpf__open();
@@ -76,9 +84,7 @@ static int make_pages(struct objects *objects, struct load_reply *reply)
 		return -errno;
 	skeleton->rodata->nvr_tgid = objects->terms.tgid;
 	skeleton->rodata->nvr_confined = objects->terms.cgroup_fd >= 0;
-	err = load(objects, skeleton->obj);
-	if (!err)
-		err = hand(skeleton->obj, reply);
+	err = make(objects, skeleton->obj, reply);
 	dispatch_bpf__destroy(skeleton);
 	return err;
 }
@@ -92,9 +98,7 @@ static int make_helpers(struct objects *objects, struct load_reply *reply)
 		return -errno;
 	skeleton->rodata->nvr_tgid = objects->terms.tgid;
 	skeleton->rodata->nvr_confined = objects->terms.cgroup_fd >= 0;
-	err = load(objects, skeleton->obj);
-	if (!err)
-		err = hand(skeleton->obj, reply);
+	err = make(objects, skeleton->obj, reply);
 	dispatch_helpers_bpf__destroy(skeleton);
 	return err;
 }

@@ -75,4 +75,19 @@ struct load_reply {
 	char why[WHY_BYTES]; /* where it failed */
 };
 
+/* load_reply_init() - nothing is in it */
+void load_reply_init(struct load_reply *reply);
+
+/* load_reply_take() - one of its descriptors becomes the caller's variable */
+int load_reply_take(struct load_reply *reply, uint32_t index);
+
+/* load_reply_take_all() - the first @count of them do */
+void load_reply_take_all(struct load_reply *reply, int *ret_fds, uint32_t count);
+
+/* load_reply_refuse() - fill in why it failed; returns @err */
+int load_reply_refuse(const struct load_reply *reply, int err, char ret_why[WHY_BYTES]);
+
+/* load_reply_close() - descriptors that were not taken are closed */
+void load_reply_close(struct load_reply *reply);
+
 #endif

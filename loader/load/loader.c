@@ -15,10 +15,9 @@
 
 struct loader {
 	struct objects *objects; /* this process's own, NULL once another one loads */
-	struct load_terms terms;
-	pthread_mutex_t lock; /* a question and its answer at a time */
-	int socket;	      /* to the process apart, -1 without */
-	int pidfd;	      /* likewise */
+	pthread_mutex_t lock;	 /* a question and its answer at a time */
+	int socket;		 /* to the process apart, -1 without */
+	int pidfd;		 /* likewise */
 	pid_t pid;
 };
 
@@ -32,17 +31,6 @@ struct answer {
 	uint32_t value[LOAD_VALUES_MAX];
 	char why[WHY_BYTES];
 };
-
-int load_reply_take(struct load_reply *reply, uint32_t index)
-{
-	return fd_steal(&reply->fd[index]);
-}
-
-void load_reply_close(struct load_reply *reply)
-{
-	for (uint32_t i = 0; i < LOAD_FDS_MAX; i++)
-		reply->fd[i] = fd_close(reply->fd[i]);
-}
 
 /* One message with @count descriptors; 0 or -errno. */
 static int send_one(int to, const void *data, size_t bytes, const int *fds, uint32_t count)
@@ -154,10 +142,12 @@ static int close_others(int *kept, size_t count)
 
 static int run(const struct loader *loader, int socket, int (*confine)(void *), void *argument)
 {
-	int kept[] = { socket, loader->terms.stats_fd, loader->terms.cgroup_fd };
-	struct load_reply reply = { .fd = { -1, -1, -1, -1, -1, -1 } };
+	const struct load_terms *terms = &loader->objects->terms;
+	int kept[] = { socket, terms->stats_fd, terms->cgroup_fd };
 	int err = close_others(kept, ARRAY_SIZE(kept));
+	struct load_reply reply;
 
+	load_reply_init(&reply);
 	if (!err)
 		err = confine(argument);
 	if (answer(socket, err, &reply) || err)
@@ -176,7 +166,6 @@ int loader_open(const struct load_terms *terms, struct loader **ret_loader)
 
 	if (!loader)
 		return -ENOMEM;
-	loader->terms = *terms;
 	loader->socket = loader->pidfd = -1;
 	pthread_mutex_init(&loader->lock, NULL);
 	err = objects_open(terms, &loader->objects);
@@ -258,8 +247,7 @@ int loader_ask(struct loader *loader, enum load_what what, uint32_t argument,
 {
 	int err;
 
-	*ret_reply = (struct load_reply){ 0 };
-	memset(ret_reply->fd, -1, sizeof(ret_reply->fd));
+	load_reply_init(ret_reply);
 	if (!loader) {
 		snprintf(ret_reply->why, sizeof(ret_reply->why), "--bpf is off");
 		return -EPERM;

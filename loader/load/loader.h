@@ -56,10 +56,4 @@ struct objects *loader_objects(const struct loader *loader);
 /* loader_close() - what was handed over stays; @loader may be NULL */
 void loader_close(struct loader *loader);
 
-/* load_reply_take() - one of a reply's descriptors becomes the caller's variable */
-int load_reply_take(struct load_reply *reply, uint32_t index);
-
-/* load_reply_close() - those that were not taken are closed */
-void load_reply_close(struct load_reply *reply);
-
 #endif

@@ -2,7 +2,6 @@
 #include "objects.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/bpf_util.h"
 #include "direct.h"
@@ -197,14 +196,12 @@ int objects_make(struct objects *objects, uint32_t what, uint32_t argument,
 {
 	int err;
 
-	*ret_reply = (struct load_reply){ 0 };
-	memset(ret_reply->fd, -1, sizeof(ret_reply->fd));
+	load_reply_init(ret_reply);
 	if (what >= LOAD_KINDS)
 		return why_refuse(ret_reply->why, -EINVAL, "what is to be loaded");
 	err = kinds[what].make(objects, argument, ret_reply);
 	if (!err)
 		return 0;
-	for (uint32_t i = 0; i < LOAD_FDS_MAX; i++)
-		ret_reply->fd[i] = fd_close(ret_reply->fd[i]);
+	load_reply_close(ret_reply);
 	return *ret_reply->why ? err : why_refuse(ret_reply->why, err, kinds[what].refused);
 }

@@ -93,6 +93,15 @@ host_lines_tries() {
 	done
 }
 
+# soon COMMAND...: it is so, at once or within some seconds
+soon() {
+	for _ in $(seq 50); do
+		"$@" && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 # relay_host LABEL NAME OPTION... -- [ARGUMENT...]: host_lines, its points, and how it ended, as ours
 relay_host() {
 	relay_lines host_lines "$@"

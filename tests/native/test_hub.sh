@@ -51,15 +51,6 @@ loaded() {
 
 hooks() { bpftool -j link | jq '[.[] | select(.tp_name == "io_uring_complete")] | length'; }
 
-# soon COMMAND...: it is so, at once or within some seconds
-soon() {
-	for _ in $(seq 50); do
-		"$@" && return 0
-		sleep 0.1
-	done
-	return 1
-}
-
 # hooked N: there are so many hooks, and one more where a hub was before us
 hooked() { test "$(hooks)" -eq $((before + ($1 | ${#had} > 0))); }
 

@@ -22,15 +22,6 @@ no_more_than() {
 	[ $(($(capabilities "$pid") & ~mask)) = 0 ]
 }
 
-# soon COMMAND...: it is so, at once or within some seconds
-soon() {
-	for _ in $(seq 50); do
-		"$@" && return 0
-		sleep 0.1
-	done
-	return 1
-}
-
 ended() { [ ! -e "/proc/$1/exe" ] || [ "$(awk '/^State:/ { print $2 }' "/proc/$1/status")" = Z ]; }
 serves() { test "$(status '[.queues[].engine] | unique | join(",")')" = "$1"; }
 grows() { [ "$(counted completed)" -gt "$1" ]; }
